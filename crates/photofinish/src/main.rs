@@ -1,0 +1,24 @@
+//! `photofinish`: flags in, one library call, text on the terminal.
+//!
+//! Each subcommand is one file in `commands/`: its flags, one library call, one rendering. Data
+//! goes to stdout, talk to stderr. The error chain of a failed command is printed here, once.
+
+#![forbid(unsafe_code)]
+
+mod commands;
+mod exit;
+mod output;
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    let cli = commands::Cli::parse();
+    output::log::start(&cli.global);
+    match commands::dispatch(cli) {
+        Ok(status) => status.into(),
+        Err(error) => {
+            output::error::print(&error);
+            exit::ExitStatus::CouldNot.into()
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Logs, on stderr, off unless asked for by `-v` or `PHOTOFINISH_LOG`.
+
+use crate::commands::GlobalArgs;
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging for the whole process.
+pub(crate) fn start(global: &GlobalArgs) {
+    let default = match global.verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter =
+        EnvFilter::try_from_env("PHOTOFINISH_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
