@@ -187,3 +187,38 @@ impl Config {
         self.base.join(path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_documented_file_is_understood() {
+        let page = include_str!("../../../../docs/configuration.md");
+        let example =
+            page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let config = read(example).unwrap();
+        assert_eq!(config.load.twice_production, Some(50));
+        assert_eq!(config.load.request[0].weight, 3);
+        assert_eq!(config.hunt.duration.unwrap().0.as_secs(), 60);
+    }
+
+    #[test]
+    fn a_key_with_a_typo_is_refused_with_its_line_and_what_was_meant() {
+        let error = read("[service]\npackge = \"./cmd/api\"\n").unwrap_err();
+        assert!(
+            error.contains("line 2") && error.contains("packge") && error.contains("`package`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_refused_with_its_line() {
+        let error = read("[hunt]\nfor = \"soon\"\n").unwrap_err();
+        assert!(error.contains("line 2") && error.contains("30s"), "{error}");
+    }
+}

@@ -25,7 +25,8 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refused = || format!("`{text}` is no length of time; write it like 500ms, 30s, 2m or 1h");
+        let refused =
+            || format!("`{text}` is no length of time; write it like 500ms, 30s, 2m or 1h");
         if text.trim() == "0" {
             return Ok(Span(Duration::ZERO));
         }
