@@ -6,11 +6,13 @@
 //! classify better. Fields may be added; those that are here stay.
 //!
 //! Not here: SARIF and Markdown (the binary's `findings export`).
-//! Start at [`RaceJson`].
+//! Start at [`RaceJson`] and [`FindingJson`].
 
 mod convert;
+mod finding;
 mod race;
 mod scalar;
 
+pub use finding::{ChangeJson, FindingJson};
 pub use race::{AccessJson, FrameJson, GoroutineJson, LocationJson, RaceJson};
 pub use scalar::{GoroutineName, Hex};
