@@ -4,16 +4,14 @@ package settlement
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"example.com/payments/internal/cache"
 )
 
 // queueSize bounds the payments waiting for the worker; more are settled by the nightly run.
-const queueSize = 4096
-
-// tick is how often the worker looks at what is due.
-const tick = 50 * time.Millisecond
+const queueSize = 1 << 15
 
 // Worker settles payments. It shares the cache with the handlers.
 type Worker struct {
@@ -21,10 +19,8 @@ type Worker struct {
 	settleAfter time.Duration
 	ttl         time.Duration
 
-	queue chan job
-
-	// Both oldest first, and touched by Run's goroutine alone.
-	charged, settled []job
+	charged chan job // waiting to be settled, oldest first
+	settled chan job // waiting to be forgotten, oldest first
 }
 
 type job struct {
@@ -35,64 +31,81 @@ type job struct {
 // NewWorker gives a worker that does nothing until Run. Payments are settled at the age of
 // settleAfter and forgotten at the age of ttl.
 func NewWorker(store cache.Store, settleAfter, ttl time.Duration) *Worker {
-	return &Worker{cache: store, settleAfter: settleAfter, ttl: ttl, queue: make(chan job, queueSize)}
+	return &Worker{
+		cache:       store,
+		settleAfter: settleAfter,
+		ttl:         ttl,
+		charged:     make(chan job, queueSize),
+		settled:     make(chan job, queueSize),
+	}
 }
 
 // Enqueue hands a payment over. It never blocks a customer: when the queue is full, the payment is
 // left to the nightly run.
 func (w *Worker) Enqueue(key cache.Key, chargedAt time.Time) {
-	select {
-	case w.queue <- job{key: key, chargedAt: chargedAt}:
-	default:
-	}
+	enqueue(w.charged, job{key: key, chargedAt: chargedAt})
 }
 
 // Run works until ctx ends.
 //
-// The queue is a channel, so a *job* passes safely from handler to worker. The map behind Cache is
-// not on the channel: that another handler uses it at the same moment, nothing prevents.
+// The queues are channels, so a *job* passes safely from handler to worker. The map behind the cache
+// is not on the channel: that a handler uses it at the same moment, nothing prevents.
 func (w *Worker) Run(ctx context.Context) {
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
+	var both sync.WaitGroup
+	both.Add(2)
+	go func() {
+		defer both.Done()
+		atAge(ctx, w.charged, w.settleAfter, w.settle)
+	}()
+	go func() {
+		defer both.Done()
+		atAge(ctx, w.settled, w.ttl, w.forget)
+	}()
+	both.Wait()
+}
+
+// settle books a payment; if the cache still knows it, it is to be forgotten later.
+func (w *Worker) settle(job job) {
+	if w.cache.Settle(job.key) {
+		enqueue(w.settled, job)
+	}
+}
+
+// forget drops an answer that nobody asks for any more.
+func (w *Worker) forget(job job) {
+	w.cache.Forget(job.key)
+}
+
+// atAge takes jobs, oldest first, and does each once it has reached the age.
+func atAge(ctx context.Context, queue <-chan job, age time.Duration, do func(job)) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case next := <-w.queue:
-			w.charged = append(w.charged, next)
-		case now := <-ticker.C:
-			w.settleDue(now)
-			w.forgetDue(now)
+		case next := <-queue:
+			if !sleepUntil(ctx, next.chargedAt.Add(age)) {
+				return
+			}
+			do(next)
 		}
 	}
 }
 
-// settleDue books the payments that are old enough; those that the cache still knows will be forgotten later.
-func (w *Worker) settleDue(now time.Time) {
-	due, rest := split(w.charged, now.Add(-w.settleAfter))
-	w.charged = rest
-	for _, job := range due {
-		if w.cache.Settle(job.key) {
-			w.settled = append(w.settled, job)
-		}
+// sleepUntil reports whether it slept its fill: ctx may end first.
+func sleepUntil(ctx context.Context, due time.Time) bool {
+	timer := time.NewTimer(time.Until(due))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 
-// forgetDue drops the answers that nobody asks for any more.
-func (w *Worker) forgetDue(now time.Time) {
-	due, rest := split(w.settled, now.Add(-w.ttl))
-	w.settled = rest
-	for _, job := range due {
-		w.cache.Forget(job.key)
+func enqueue(queue chan<- job, next job) {
+	select {
+	case queue <- next:
+	default:
 	}
-}
-
-// split cuts jobs, oldest first, into those charged before limit and the others.
-func split(jobs []job, limit time.Time) (due, rest []job) {
-	for i, job := range jobs {
-		if job.chargedAt.After(limit) {
-			return jobs[:i], jobs[i:]
-		}
-	}
-	return jobs, nil
 }
