@@ -1,5 +1,6 @@
 //! The subcommands and the flags that all of them share.
 
+mod build;
 mod completions;
 
 use crate::exit::ExitStatus;
@@ -36,6 +37,8 @@ pub(crate) enum Format {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Build the normal and the -race binary of a command, side by side
+    Build(build::BuildArgs),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
 }
@@ -43,6 +46,7 @@ enum Command {
 /// Runs the chosen subcommand.
 pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
     match cli.command {
+        Command::Build(args) => build::build(args),
         Command::Completions(args) => completions::completions(args),
     }
 }
