@@ -2,6 +2,7 @@
 
 mod build;
 mod completions;
+mod findings;
 
 use crate::exit::ExitStatus;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -41,6 +42,8 @@ enum Command {
     Build(build::BuildArgs),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
+    /// List, show, acknowledge, close, reopen and export findings
+    Findings(findings::FindingsArgs),
 }
 
 /// Runs the chosen subcommand.
@@ -48,5 +51,6 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
     match cli.command {
         Command::Build(args) => build::build(args),
         Command::Completions(args) => completions::completions(args),
+        Command::Findings(args) => findings::findings(args),
     }
 }
