@@ -1,6 +1,7 @@
 //! The subcommands and the flags that all of them share.
 
 mod completions;
+mod load;
 
 use crate::exit::ExitStatus;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -36,6 +37,7 @@ pub(crate) enum Format {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Load(Box<load::LoadArgs>),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
 }
@@ -43,6 +45,7 @@ enum Command {
 /// Runs the chosen subcommand.
 pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
     match cli.command {
+        Command::Load(args) => load::load(*args),
         Command::Completions(args) => completions::completions(args),
     }
 }
