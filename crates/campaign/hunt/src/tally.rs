@@ -70,10 +70,12 @@ struct TallySink {
 }
 
 impl Sink for TallySink {
-    fn deliver(&mut self, sighted: &Sighted) -> Result<Delivered, SinkError> {
+    fn deliver(&mut self, sighted: &[Sighted]) -> Result<Vec<Delivered>, SinkError> {
         let delivered = self.inner.deliver(sighted)?;
-        if !delivered.duplicate {
-            self.tally.count(self.variant, sighted, &delivered);
+        for (sighted, delivered) in sighted.iter().zip(&delivered) {
+            if !delivered.duplicate {
+                self.tally.count(self.variant, sighted, delivered);
+            }
         }
         Ok(delivered)
     }

@@ -2,6 +2,7 @@
 
 mod build;
 mod completions;
+mod load;
 
 use crate::exit::ExitStatus;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -39,6 +40,7 @@ pub(crate) enum Format {
 enum Command {
     /// Build the normal and the -race binary of a command, side by side
     Build(build::BuildArgs),
+    Load(Box<load::LoadArgs>),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
 }
@@ -47,6 +49,7 @@ enum Command {
 pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
     match cli.command {
         Command::Build(args) => build::build(args),
+        Command::Load(args) => load::load(*args),
         Command::Completions(args) => completions::completions(args),
     }
 }
