@@ -2,7 +2,10 @@
 
 mod build;
 mod completions;
+mod findings;
+mod hunt;
 mod load;
+mod report;
 
 use crate::exit::ExitStatus;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -36,11 +39,24 @@ pub(crate) enum Format {
     Sarif,
 }
 
+/// Reads a `--format` that has no SARIF.
+pub(crate) fn text_or_json(word: &str) -> Result<Format, String> {
+    match word {
+        "text" => Ok(Format::Text),
+        "json" => Ok(Format::Json),
+        _ => Err("one of: text, json".to_owned()),
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
+    Hunt(Box<hunt::HuntArgs>),
     /// Build the normal and the -race binary of a command, side by side
     Build(build::BuildArgs),
     Load(Box<load::LoadArgs>),
+    Report(report::ReportArgs),
+    /// List, show, acknowledge, close, reopen and export findings
+    Findings(findings::FindingsArgs),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
 }
@@ -48,8 +64,11 @@ enum Command {
 /// Runs the chosen subcommand.
 pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
     match cli.command {
+        Command::Hunt(args) => hunt::hunt(*args),
         Command::Build(args) => build::build(args),
         Command::Load(args) => load::load(*args),
+        Command::Report(args) => report::report(args),
+        Command::Findings(args) => findings::findings(args),
         Command::Completions(args) => completions::completions(args),
     }
 }

@@ -84,12 +84,12 @@ fn print(races: &[Race], format: Format) -> anyhow::Result<()> {
             writeln!(out)?;
         }
         Format::Sarif => {
-            serde_json::to_writer_pretty(&mut out, &output::sarif::of_races(races))?;
+            serde_json::to_writer_pretty(&mut out, &output::sarif_of_races(races, None))?;
             writeln!(out)?;
         }
         Format::Text => {
             for race in races {
-                writeln!(out, "{}", output::race::race_text(race))?;
+                writeln!(out, "{}", output::race_text(race))?;
             }
             let plural = if races.len() == 1 { "" } else { "s" };
             writeln!(out, "{} report{plural}", races.len())?;

@@ -28,7 +28,8 @@ impl LiveLine {
     }
 }
 
-fn sentence(now: &Snapshot<'_>) -> String {
+/// How a run stands, in one line.
+pub(crate) fn sentence(now: &Snapshot<'_>) -> String {
     if now.warming_up {
         return "warming up".to_owned();
     }

@@ -40,7 +40,8 @@ pub(crate) fn explanation(race: &Race, pattern: Pattern, width: Option<usize>) -
         paragraph(&mut text, "mind", YELLOW, note, width);
     }
     if race.light {
-        let note = "seen by a --light build: confirm in a full build (photofinish build without --light)";
+        let note =
+            "seen by a --light build: confirm in a full build (photofinish build without --light)";
         paragraph(&mut text, "mind", YELLOW, note, width);
     }
     text

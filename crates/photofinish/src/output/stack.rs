@@ -78,10 +78,19 @@ pub(crate) fn stack_lines(stack: &Stack, view: &mut View, excerpt: bool) -> Vec<
     let mut index = 0;
     while let Some(frame) = stack.frames.get(index) {
         let run = foreign_run(&stack.frames[index..]);
-        if !view.every_frame && run > FOREIGN_RUN && marked != Some(index) {
+        let run =
+            marked.map_or(run, |marked| if marked < index { run } else { run.min(marked - index) });
+        if !view.every_frame && run > FOREIGN_RUN {
             lines.extend(frame_lines(frame, false, view.width));
             let mut more = Line::plain("    ");
-            more.push(DIM, &format!("… {} more of {}", run - 1, packages(&stack.frames[index + 1..index + run])));
+            more.push(
+                DIM,
+                &format!(
+                    "… {} more of {}",
+                    run - 1,
+                    packages(&stack.frames[index + 1..index + run])
+                ),
+            );
             lines.push(more);
             index += run;
             continue;

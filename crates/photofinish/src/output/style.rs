@@ -37,6 +37,11 @@ pub(crate) fn clean(text: &str) -> String {
     text.chars().map(replaced).collect()
 }
 
+/// As [`clean`], but lines stay lines.
+pub(crate) fn clean_lines(text: &str) -> String {
+    text.lines().map(clean).collect::<Vec<_>>().join("\n")
+}
+
 /// The columns of the terminal that stdout is; `None` when it goes elsewhere.
 pub(crate) fn terminal_width() -> Option<usize> {
     let (width, _) = terminal_size::terminal_size_of(std::io::stdout())?;

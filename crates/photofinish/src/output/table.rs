@@ -111,27 +111,33 @@ fn wide(rows: &[Row], width: Option<usize>) -> Vec<Line> {
         line
     };
     let plain = Style::new();
-    let head = line(DIM, [
-        ("ID", id, plain),
-        ("STATE", state, plain),
-        ("PATTERN", pattern, plain),
-        ("WHERE", place, plain),
-        ("COUNT", count, plain),
-        ("SOURCES", sources, plain),
-        ("LAST SEEN", last_seen, plain),
-        ("OWNER", owner, plain),
-    ]);
+    let head = line(
+        DIM,
+        [
+            ("ID", id, plain),
+            ("STATE", state, plain),
+            ("PATTERN", pattern, plain),
+            ("WHERE", place, plain),
+            ("COUNT", count, plain),
+            ("SOURCES", sources, plain),
+            ("LAST SEEN", last_seen, plain),
+            ("OWNER", owner, plain),
+        ],
+    );
     let body = rows.iter().map(|row| {
-        line(plain, [
-            (&row.id, id, BOLD),
-            (row.state.word(), state, of_state(row.state)),
-            (&row.pattern, pattern, plain),
-            (&row.place, place, plain),
-            (&row.count, count, plain),
-            (&row.sources, sources, DIM),
-            (&row.last_seen, last_seen, plain),
-            (&row.owner, owner, plain),
-        ])
+        line(
+            plain,
+            [
+                (&row.id, id, BOLD),
+                (row.state.word(), state, of_state(row.state)),
+                (&row.pattern, pattern, plain),
+                (&row.place, place, plain),
+                (&row.count, count, plain),
+                (&row.sources, sources, DIM),
+                (&row.last_seen, last_seen, plain),
+                (&row.owner, owner, plain),
+            ],
+        )
     });
     std::iter::once(head).chain(body).collect()
 }
