@@ -6,6 +6,7 @@ mod findings;
 mod hunt;
 mod load;
 mod report;
+mod run;
 
 use crate::exit::ExitStatus;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -54,11 +55,15 @@ enum Command {
     /// Build the normal and the -race binary of a command, side by side
     Build(build::BuildArgs),
     Load(Box<load::LoadArgs>),
+    /// Supervise a race build: follow and store what it prints, start it again when it crashes
+    Run(Box<run::RunArgs>),
     Report(report::ReportArgs),
     /// List, show, acknowledge, close, reopen and export findings
     Findings(findings::FindingsArgs),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
+    #[command(name = "__child", hide = true)]
+    Child(run::ChildArgs),
 }
 
 /// Runs the chosen subcommand.
@@ -67,8 +72,10 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Hunt(args) => hunt::hunt(*args),
         Command::Build(args) => build::build(args),
         Command::Load(args) => load::load(*args),
+        Command::Run(args) => run::run(*args),
         Command::Report(args) => report::report(args),
         Command::Findings(args) => findings::findings(args),
         Command::Completions(args) => completions::completions(args),
+        Command::Child(args) => run::child(args),
     }
 }
