@@ -2,6 +2,7 @@
 
 use crate::ready::{Place, PlaceError};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +19,10 @@ pub struct Plan {
     pub memory: Option<u64>,
     /// Where reports wait until the store has them.
     pub spool: PathBuf,
+    /// The folder the service runs in.
+    pub folder: PathBuf,
+    /// Put in front of the service's command; see `supervise::run::Plan::launcher`.
+    pub launcher: Vec<OsString>,
     /// The requests and how many at a time; how long is set by the hunt.
     pub load: photofinish_load::Plan,
     /// How long load is driven at the race build.

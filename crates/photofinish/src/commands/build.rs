@@ -9,7 +9,6 @@ use photofinish_supervise::build::{self, Built, BuiltPackage, Light, Plan, Progr
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
@@ -57,7 +56,7 @@ pub(crate) struct BuildArgs {
     #[arg(long, value_enum, default_value_t = Only::Both)]
     only: Only,
     /// How to print what was built
-    #[arg(long, value_parser = text_or_json, default_value = "text")]
+    #[arg(long, value_parser = super::text_or_json, default_value = "text")]
     format: Format,
     /// Further flags for `go build`
     #[arg(last = true, value_name = "GO BUILD FLAGS")]
@@ -71,19 +70,11 @@ enum Only {
     Race,
 }
 
-/// Reads a `--format` that has no SARIF.
-fn text_or_json(word: &str) -> Result<Format, String> {
-    match word {
-        "text" => Ok(Format::Text),
-        "json" => Ok(Format::Json),
-        _ => Err("one of: text, json".to_owned()),
-    }
-}
-
 pub(crate) fn build(args: BuildArgs) -> anyhow::Result<ExitStatus> {
     let format = args.format;
     let plan = args.plan();
-    stop_on_signal(Arc::clone(&plan.stop))?;
+    // So that the compilers end and temporary files go.
+    crate::signal::flag_on_first_interrupt(Arc::clone(&plan.stop))?;
     let mut teller = Teller::new();
     let built = build::build(&plan, &mut |progress| teller.tell(progress));
     teller.clear();
@@ -125,23 +116,6 @@ impl BuildArgs {
             ..Plan::default()
         }
     }
-}
-
-/// Sets `stop` at the first SIGINT or SIGTERM, so that the compilers end and temporary files go.
-fn stop_on_signal(stop: Arc<AtomicBool>) -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let (mut interrupt, mut terminate) = {
-        let _inside = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
-    };
-    std::thread::spawn(move || {
-        runtime.block_on(async {
-            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        });
-        stop.store(true, Ordering::Relaxed);
-    });
-    Ok(())
 }
 
 /// Tells a terminal, or a log, how far the build is.

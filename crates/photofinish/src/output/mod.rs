@@ -5,6 +5,12 @@
 
 pub(crate) mod error;
 mod finding;
+pub(crate) mod hunt;
+pub(crate) mod hunt_json;
+pub(crate) mod hunt_live;
+pub(crate) mod load;
+pub(crate) mod load_json;
+pub(crate) mod load_live;
 pub(crate) mod log;
 mod markdown;
 mod race;
