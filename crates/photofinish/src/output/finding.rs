@@ -84,7 +84,8 @@ fn facts(finding: &Finding, width: Option<usize>) -> String {
     };
     let assigned = if finding.owners_assigned { " (assigned)" } else { "" };
     let owners = clean(&finding.owners.join(" "));
-    fact("owner", &if owners.is_empty() { owners } else { format!("{owners}{assigned}") });
+    let label = if finding.owners.len() > 1 { "owners" } else { "owner" };
+    fact(label, &if owners.is_empty() { owners } else { format!("{owners}{assigned}") });
     fact("seen", &format!("{} to {}", minute(finding.first_seen), minute(finding.last_seen)));
     let by: Vec<String> =
         finding.sources.iter().map(|(source, count)| format!("{source} ×{count}")).collect();

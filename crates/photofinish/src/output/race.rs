@@ -25,6 +25,7 @@ pub(crate) fn race_text(race: &Race) -> String {
         paint(CYAN, pattern.word()),
         paint(DIM, Fingerprint::of(race).as_str())
     );
+    text.push('\n');
     text.push_str(&explanation(race, pattern, view.width));
     text.push('\n');
     text.push_str(&accesses(race, &mut view));
@@ -55,8 +56,8 @@ pub(crate) fn accesses(race: &Race, view: &mut View) -> String {
         ([first, second], Some(width)) if width >= SIDE_BY_SIDE => {
             let column = (width - 3) / 2;
             view.width = Some(column);
-            let left = access_lines(first, false, view);
-            let right = access_lines(second, true, view);
+            let left = access_lines(race.kind, first, false, view);
+            let right = access_lines(race.kind, second, true, view);
             view.width = Some(width);
             text.push_str(&side_by_side(left, right, column));
         }
@@ -65,7 +66,7 @@ pub(crate) fn accesses(race: &Race, view: &mut View) -> String {
                 if index > 0 {
                     text.push('\n');
                 }
-                push_lines(&mut text, &access_lines(access, index > 0, view));
+                push_lines(&mut text, &access_lines(race.kind, access, index > 0, view));
             }
         }
     }
