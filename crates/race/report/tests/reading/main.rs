@@ -2,5 +2,6 @@
 
 mod read;
 mod samples;
+mod transports;
 
 pub(crate) use read::{cut, read};
