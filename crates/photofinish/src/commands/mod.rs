@@ -1,6 +1,7 @@
 //! The subcommands and the flags that all of them share.
 
 mod completions;
+mod run;
 
 use crate::exit::ExitStatus;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -38,11 +39,18 @@ pub(crate) enum Format {
 enum Command {
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
+    /// Supervise a race build: follow and store what it prints, start it again when it crashes
+    Run(run::RunArgs),
+    /// Become a supervised program (used by `run`)
+    #[command(name = "__child", hide = true)]
+    Child(run::ChildArgs),
 }
 
 /// Runs the chosen subcommand.
 pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
     match cli.command {
         Command::Completions(args) => completions::completions(args),
+        Command::Run(args) => run::run(args),
+        Command::Child(args) => run::child(args),
     }
 }
