@@ -130,8 +130,7 @@ pub(crate) fn child(args: ChildArgs) -> anyhow::Result<ExitStatus> {
 /// One runtime on the main thread: the program's life hangs on the thread that starts it.
 fn supervise(plan: Plan, sink: StoreSink, voice: &Voice) -> Result<Outcome, run::RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|cause| run::RunError::Setup { what: "the runtime", cause })?;
+    let runtime = runtime.map_err(|cause| run::RunError::Setup { what: "the runtime", cause })?;
     let (_keep, stop) = tokio::sync::watch::channel(false);
     let tell = |event: Event| {
         if let Some(line) = event.line() {
@@ -155,12 +154,7 @@ fn plan(args: RunArgs, config: &Config) -> anyhow::Result<Plan> {
     plan.build = args.build;
     plan.light = args.light;
     plan.keep_spool = args.keep_spool;
-    plan.launcher = vec![
-        std::env::current_exe()?.into(),
-        "__child".into(),
-        std::process::id().to_string().into(),
-        "--".into(),
-    ];
+    plan.launcher = crate::launcher()?;
     plan.init = true;
     plan.gate = args.gate.then_some(Gate { bound: args.gate_timeout });
     plan.restart = args.restart;
@@ -170,7 +164,6 @@ fn plan(args: RunArgs, config: &Config) -> anyhow::Result<Plan> {
     plan.store_patience = args.store_timeout;
     plan.memory = args.memory.or(config.run.memory).map(|bytes| bytes.0);
     plan.history_size = args.history_size;
-    plan.health =
-        args.health_listen.map(|listen| Health { listen, grace: args.start_grace });
+    plan.health = args.health_listen.map(|listen| Health { listen, grace: args.start_grace });
     Ok(plan)
 }
