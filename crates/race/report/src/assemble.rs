@@ -144,9 +144,13 @@ impl Assembler {
                 };
             if over {
                 emit(self.open.remove(idx), Ending::Expired, out);
-            } else {
-                idx += 1;
+                continue;
             }
+            // The delimiter that seemed to come too early was the new report's.
+            if let (true, Block::Go(old)) = (same, &mut self.open[idx].block) {
+                old.reopen();
+            }
+            idx += 1;
         }
         if self.open.len() >= MAX_OPEN {
             emit(self.open.remove(0), Ending::Expired, out);
