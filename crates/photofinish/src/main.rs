@@ -9,7 +9,9 @@ mod commands;
 mod config;
 mod exit;
 mod output;
+mod signal;
 mod sink;
+mod store;
 
 use clap::Parser;
 
@@ -23,4 +25,10 @@ fn main() -> std::process::ExitCode {
             exit::ExitStatus::CouldNot.into()
         }
     }
+}
+
+/// What is put in front of a supervised program's command: ourselves, to tie its life to ours.
+fn launcher() -> std::io::Result<Vec<std::ffi::OsString>> {
+    let own = std::env::current_exe()?;
+    Ok(vec![own.into(), "__child".into(), std::process::id().to_string().into(), "--".into()])
 }

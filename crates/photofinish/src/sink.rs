@@ -6,7 +6,7 @@
 use anyhow::Context;
 use jiff::Timestamp;
 use photofinish_model::Fingerprint;
-use photofinish_store::{NewSighting, Source, Store};
+use photofinish_store::{NewSighting, OwnerRules, Source, Store};
 use photofinish_supervise::{Delivered, Sighted, Sink, SinkError};
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -15,13 +15,20 @@ use std::time::SystemTime;
 #[derive(Debug)]
 pub(crate) struct StoreSink {
     path: PathBuf,
+    owner_rules: Option<OwnerRules>,
     store: Option<Store>,
 }
 
 impl StoreSink {
     /// Delivers to the findings at `path`.
     pub(crate) fn new(path: PathBuf) -> StoreSink {
-        StoreSink { path, store: None }
+        StoreSink { path, owner_rules: None, store: None }
+    }
+
+    /// The same, working out owners by `rules`.
+    pub(crate) fn with_owner_rules(mut self, rules: Option<OwnerRules>) -> StoreSink {
+        self.owner_rules = rules;
+        self
     }
 
     /// Does something with the store; after a failure it is opened anew next time.
@@ -32,7 +39,11 @@ impl StoreSink {
         let attempt = || {
             let mut store = match self.store.take() {
                 Some(store) => store,
-                None => Store::open(&self.path)?,
+                None => {
+                    let mut store = Store::open(&self.path)?;
+                    store.set_owner_rules(self.owner_rules.clone());
+                    store
+                }
             };
             let done = what(&mut store)?;
             self.store = Some(store);

@@ -24,7 +24,7 @@ pub struct Filter {
 impl Filter {
     /// What SQL has not sorted out already: everything but state and time.
     pub(crate) fn lets_through(&self, finding: &Finding) -> bool {
-        let of_pattern = self.patterns.is_empty() || self.patterns.contains(&finding.pattern());
+        let of_pattern = self.patterns.is_empty() || self.patterns.contains(&finding.pattern);
         let by_source = self.sources.is_empty()
             || self.sources.iter().any(|source| finding.sources.contains_key(source));
         of_pattern && by_source && self.has_words(finding)
@@ -40,7 +40,7 @@ impl Filter {
             finding.fingerprint,
             finding.title,
             race.headline,
-            finding.pattern(),
+            finding.pattern,
             finding.owners.join(" ")
         );
         for access in &race.accesses {

@@ -15,6 +15,8 @@ pub struct Finding {
     pub state: State,
     /// The functions of the user's own code at both ends: `main.getCached ↔ main.setCached`.
     pub title: String,
+    /// What sort of mistake it is, told with the help of the source where that was at hand.
+    pub pattern: Pattern,
     /// Only `--light` builds have seen it: confirm in a full build.
     pub light_only: bool,
     /// Of the earliest sighting.
@@ -78,11 +80,6 @@ pub struct Change {
 }
 
 impl Finding {
-    /// What sort of mistake it is, and how to repair it.
-    pub fn pattern(&self) -> Pattern {
-        Pattern::of(&self.race)
-    }
-
     /// What sort of report it is.
     pub fn kind(&self) -> Kind {
         self.race.kind

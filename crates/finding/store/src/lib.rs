@@ -23,6 +23,7 @@ mod read;
 mod record;
 mod schema;
 mod sighting;
+mod source;
 mod words;
 
 pub use change::{Action, Changed, Decision};
@@ -33,3 +34,4 @@ pub use lifecycle::{Event, Refused, State, next};
 pub use open::{Store, default_path};
 pub use owners::{CodeOwners, OwnerRules, Repository};
 pub use sighting::{NewSighting, Recorded, Source};
+pub use source::Sources;

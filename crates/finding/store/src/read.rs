@@ -1,7 +1,7 @@
 //! Reading findings back: one by its id, or all that a [`Filter`] lets through.
 //!
-//! What can be worked out from the race is worked out again at each reading, so that findings of
-//! an older photofinish profit from a better classification.
+//! A finding whose pattern was not told when it was recorded is classified again at each reading: a
+//! later photofinish may know better.
 
 use crate::error::StoreError;
 use crate::filter::Filter;
@@ -11,7 +11,7 @@ use crate::lifecycle::State;
 use crate::open::Store;
 use crate::sighting::Source;
 use jiff::Timestamp;
-use photofinish_model::{Fingerprint, Race, UnknownWord};
+use photofinish_model::{Fingerprint, Pattern, Race, UnknownWord};
 use rusqlite::{OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -142,6 +142,7 @@ impl Store {
         Ok(Finding {
             state,
             title: row.title,
+            pattern: pattern(&row.pattern, &race),
             light_only: row.light_only,
             first_seen: row.first_seen,
             last_seen: row.last_seen,
@@ -207,7 +208,7 @@ impl Store {
 
 /// The columns of a [`FindingRow`]; `?1` is the time.
 const SELECT: &str = concat!(
-    "SELECT id, fingerprint, title, ",
+    "SELECT id, fingerprint, title, pattern, ",
     state_at!("?1"),
     ", light_only, first_seen, last_seen, count, owners, owners_assigned, fixed_in, muted_until,
      (SELECT text FROM evidence WHERE finding = finding.id AND role = 'sample'),
@@ -220,6 +221,7 @@ struct FindingRow {
     id: i64,
     fingerprint: Fingerprint,
     title: String,
+    pattern: String,
     state: String,
     light_only: bool,
     first_seen: Timestamp,
@@ -240,18 +242,19 @@ impl FindingRow {
             id: row.get(0)?,
             fingerprint: Fingerprint::from_stored(row.get::<_, String>(1)?),
             title: row.get(2)?,
-            state: row.get(3)?,
-            light_only: row.get(4)?,
-            first_seen: from_millis(row.get(5)?),
-            last_seen: from_millis(row.get(6)?),
-            count: unsigned(row.get(7)?),
-            owners: row.get(8)?,
-            owners_assigned: row.get(9)?,
-            fixed_in: row.get(10)?,
-            muted_until: row.get::<_, Option<i64>>(11)?.map(from_millis),
-            sample: row.get(12)?,
-            first_raw: row.get(13)?,
-            latest_raw: row.get(14)?,
+            pattern: row.get(3)?,
+            state: row.get(4)?,
+            light_only: row.get(5)?,
+            first_seen: from_millis(row.get(6)?),
+            last_seen: from_millis(row.get(7)?),
+            count: unsigned(row.get(8)?),
+            owners: row.get(9)?,
+            owners_assigned: row.get(10)?,
+            fixed_in: row.get(11)?,
+            muted_until: row.get::<_, Option<i64>>(12)?.map(from_millis),
+            sample: row.get(13)?,
+            first_raw: row.get(14)?,
+            latest_raw: row.get(15)?,
         })
     }
 }
@@ -278,6 +281,13 @@ pub(crate) fn json_error(fingerprint: &Fingerprint, cause: serde_json::Error) ->
 
 fn word_error(fingerprint: &Fingerprint, cause: UnknownWord) -> StoreError {
     StoreError::Word { fingerprint: fingerprint.clone(), cause }
+}
+
+fn pattern(stored: &str, race: &Race) -> Pattern {
+    match stored.parse() {
+        Ok(Pattern::UnsynchronizedAccess) | Err(_) => Pattern::of(race),
+        Ok(told) => told,
+    }
 }
 
 fn unsigned(count: i64) -> u64 {

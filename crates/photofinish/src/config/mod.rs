@@ -102,7 +102,7 @@ pub(crate) struct LoadConfig {
     pub(crate) timeout: Option<Span>,
     /// More errors than this share of requests fail the hunt's load: `5%`.
     pub(crate) max_error_rate: Option<Percent>,
-    /// Statuses that are no error besides 1xx to 3xx.
+    /// The statuses that are no error; all below 400 when empty.
     pub(crate) ok: Vec<u16>,
     /// The requests; `GET` of the service's URL when there are none.
     pub(crate) request: Vec<RequestConfig>,

@@ -1,6 +1,6 @@
 //! Builds and runs a program built with `-race`, and loses nothing of what it prints.
 //!
-//! [`run`] supervises such a program: it decides `GORACE` ([`gorace`], [`history`]), has the
+//! [`build`] makes such a program. [`run`] supervises it: it decides `GORACE` ([`gorace`], [`history`]), has the
 //! program write its reports straight into a folder of the [`spool`], follows those files
 //! ([`follow`]) and hands every report to a [`Sink`], exactly once, whoever is killed when.
 //! The surprising choice: nothing the program prints passes through a pipe of ours. A pipe dies
@@ -8,10 +8,11 @@
 //!
 //! Not here: what a report says (`photofinish-report`), where findings are kept (the binary
 //! implements [`Sink`] over the store).
-//! Start at [`run::run`]; after a crash, [`spool::recover`].
+//! Start at [`build::build`] and [`run::run`]; after a crash, [`spool::recover`].
 
 #![forbid(unsafe_code)]
 
+pub mod build;
 pub mod follow;
 pub mod gorace;
 pub mod history;

@@ -7,7 +7,13 @@ use photofinish_model::{
 
 impl From<&Race> for RaceJson {
     fn from(race: &Race) -> Self {
-        let pattern = Pattern::of(race);
+        RaceJson::classified(race, Pattern::of(race))
+    }
+}
+
+impl RaceJson {
+    /// The JSON of `race` with a pattern that was told by other means than the report alone.
+    pub fn classified(race: &Race, pattern: Pattern) -> Self {
         RaceJson {
             kind: race.kind.word().to_owned(),
             detector: race.detector.word().to_owned(),

@@ -73,7 +73,7 @@ pub struct ChangeJson {
 
 impl From<&Finding> for FindingJson {
     fn from(finding: &Finding) -> Self {
-        let race = RaceJson::from(&finding.race);
+        let race = RaceJson::classified(&finding.race, finding.pattern);
         FindingJson {
             id: finding.fingerprint.to_string(),
             fingerprint: finding.fingerprint.to_string(),

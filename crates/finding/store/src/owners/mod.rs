@@ -52,6 +52,11 @@ impl OwnerRules {
         Some(OwnerRules::new(CodeOwners::parse(&text), repository))
     }
 
+    /// The repository they are for.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
     /// The owners of both ends of `race`, each once, those of the first access in front.
     pub fn owners_of(&self, race: &Race) -> Vec<String> {
         let mut owners = Vec::new();

@@ -9,7 +9,8 @@ use crate::lifecycle::State;
 use crate::owners::OwnerRules;
 use crate::read::{json_error, word};
 use crate::sighting::NewSighting;
-use photofinish_model::Fingerprint;
+use crate::source::Sources;
+use photofinish_model::{Fingerprint, Pattern, Race};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 use std::path::Path;
 
@@ -95,14 +96,13 @@ impl Writer<'_> {
         sighting: &NewSighting<'_>,
     ) -> Result<Row, StoreError> {
         let at = sighting.at.as_millisecond();
-        let race = sighting.race;
         self.connection
             .prepare_cached(
-                "INSERT INTO finding (fingerprint, title, state, light_only, first_seen, last_seen,
+                "INSERT INTO finding (fingerprint, title, pattern, state, light_only, first_seen, last_seen,
                                       count, sample_rank, owners, owners_assigned)
-                 VALUES (?1, ?2, 'new', 1, ?3, ?3, 0, -1, '[]', 0)",
+                 VALUES (?1, '', '', 'new', 1, ?2, ?2, 0, -1, '[]', 0)",
             )
-            .and_then(|mut s| s.execute(params![fingerprint.as_str(), title_of(race), at]))
+            .and_then(|mut s| s.execute(params![fingerprint.as_str(), at]))
             .map_err(|e| self.error(e))?;
         let row = Row {
             id: self.connection.last_insert_rowid(),
@@ -200,11 +200,27 @@ impl Writer<'_> {
                 .map_err(|cause| json_error(fingerprint, cause))?;
             keep("sample", &json)?;
             self.connection
-                .prepare_cached("UPDATE finding SET sample_rank = ?2, title = ?3 WHERE id = ?1")
-                .and_then(|mut s| s.execute(params![row.id, rank, title_of(sighting.race)]))
+                .prepare_cached(
+                    "UPDATE finding SET sample_rank = ?2, title = ?3, pattern = ?4 WHERE id = ?1",
+                )
+                .and_then(|mut s| {
+                    s.execute(params![
+                        row.id,
+                        rank,
+                        title_of(sighting.race),
+                        self.pattern(sighting.race).word()
+                    ])
+                })
                 .map_err(|e| self.error(e))?;
         }
         Ok(())
+    }
+
+    /// Told from the source too, where it is at hand.
+    fn pattern(&self, race: &Race) -> Pattern {
+        let repository = self.owner_rules.map(|rules| rules.repository().clone());
+        let mut sources = Sources::new(repository);
+        Pattern::with_source(race, |frame, line| sources.line(frame, line))
     }
 
     pub(super) fn set_owners(

@@ -3,6 +3,7 @@ CREATE TABLE finding (
     id              INTEGER PRIMARY KEY,
     fingerprint     TEXT    NOT NULL UNIQUE,
     title           TEXT    NOT NULL,
+    pattern         TEXT    NOT NULL,
     state           TEXT    NOT NULL,
     light_only      INTEGER NOT NULL, -- 1: never seen by a full build
     first_seen      INTEGER NOT NULL,
