@@ -6,8 +6,11 @@
 #![forbid(unsafe_code)]
 
 mod commands;
+mod config;
 mod exit;
 mod output;
+mod signal;
+mod sink;
 
 use clap::Parser;
 
@@ -21,4 +24,10 @@ fn main() -> std::process::ExitCode {
             exit::ExitStatus::CouldNot.into()
         }
     }
+}
+
+/// What is put in front of a supervised program's command: ourselves, to tie its life to ours.
+fn launcher() -> std::io::Result<Vec<std::ffi::OsString>> {
+    let own = std::env::current_exe()?;
+    Ok(vec![own.into(), "__child".into(), std::process::id().to_string().into(), "--".into()])
 }

@@ -1,6 +1,16 @@
 //! What makes two races one.
+//!
+//! A race is the pair of places in the user's own code that touch the same thing: for each access the
+//! innermost own function, and what it was doing there (a map operation, a call of
+//! `bytes.(*Buffer).Write`, a plain access). Left out is all that changes while the mistake stays: lines,
+//! offsets, paths, goroutine numbers, who was first, whether it was the read or the write of an
+//! `n++` that was met, how the callers got there, and the library's insides. The price: two
+//! variables raced on by the same pair of functions are one finding, which shows both.
 
-use crate::Race;
+use crate::code::{CodeOrigin, user_frame};
+use crate::function::{canonical_function, is_wrapper, package_prefix};
+use crate::{Access, Frame, Kind, Race, Stack};
+use sha2::{Digest, Sha256};
 use std::fmt;
 
 /// The identity of a race: the same for every sighting of it.
@@ -8,9 +18,19 @@ use std::fmt;
 pub struct Fingerprint(String);
 
 impl Fingerprint {
+    /// The version of the rule below; it is hashed too, so a change of rule changes every fingerprint.
+    const RULE: &'static str = "photofinish fingerprint 1";
+
     /// The fingerprint of `race`.
     pub fn of(race: &Race) -> Fingerprint {
-        Fingerprint(race.headline.clone())
+        let mut hash = Sha256::new();
+        for part in [Self::RULE, race.kind.word()].into_iter().map(str::to_owned).chain(parts(race))
+        {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        let digest = hash.finalize();
+        Fingerprint(digest[..8].iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// A fingerprint read back from where it was kept.
@@ -29,3 +49,118 @@ impl fmt::Display for Fingerprint {
         f.pad(&self.0)
     }
 }
+
+/// What a library was asked to do by the frame below it: the class of an access.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Touch {
+    /// The user's own instruction, or the runtime acting for one (`append`, `copy`, a conversion).
+    Plain,
+    /// A map operation.
+    Map,
+    /// Send, receive or close.
+    Channel,
+    /// An atomic operation.
+    Atomic,
+    /// A call into a library, by its canonical name.
+    Call(String),
+}
+
+/// How `stack` touches memory, seen from its user's frame.
+pub(crate) fn touch_of(stack: &Stack) -> Touch {
+    let frames: Vec<&Frame> =
+        stack.frames.iter().filter(|frame| !is_wrapper(&frame.function)).collect();
+    let own = frames.iter().position(|frame| CodeOrigin::of(frame) == CodeOrigin::Own);
+    let user = own.or_else(|| {
+        frames.iter().position(|frame| CodeOrigin::of(frame) == CodeOrigin::Dependency)
+    });
+    let entry = user.unwrap_or(frames.len());
+    match entry.checked_sub(1).and_then(|library| frames.get(library)) {
+        Some(frame) => touch_of_library(&canonical_function(&frame.function)),
+        None => Touch::Plain,
+    }
+}
+
+fn touch_of_library(function: &str) -> Touch {
+    let package = package_prefix(function);
+    let name = &function[package.len()..];
+    match package {
+        "internal/runtime/maps" => Touch::Map,
+        "runtime" | "reflect" if name.starts_with(".map") => Touch::Map,
+        "runtime"
+            if [".chan", ".closechan", ".selectgo", ".selectnb"]
+                .iter()
+                .any(|p| name.starts_with(p)) =>
+        {
+            Touch::Channel
+        }
+        "sync/atomic" | "internal/runtime/atomic" | "runtime/internal/atomic" => Touch::Atomic,
+        "runtime" | "internal/race" | "internal/bytealg" => Touch::Plain,
+        _ => Touch::Call(function.to_owned()),
+    }
+}
+
+fn parts(race: &Race) -> Vec<String> {
+    let mut places: Vec<String> = match race.kind {
+        Kind::Deadlock if race.accesses.is_empty() => {
+            race.others.iter().map(|g| place(&g.stack)).collect()
+        }
+        Kind::ConcurrentMap => {
+            race.accesses.iter().map(|a| format!("map {}", user_function(&a.stack))).collect()
+        }
+        _ => race.accesses.iter().map(access_place).collect(),
+    };
+    places.sort();
+    if race.kind == Kind::Deadlock {
+        places.dedup();
+    }
+    let says_nothing = places.iter().all(|place| place.trim().is_empty());
+    let headline_matters =
+        !matches!(race.kind, Kind::DataRace | Kind::ConcurrentMap | Kind::Panic | Kind::Deadlock);
+    if says_nothing || headline_matters {
+        places.push(without_numbers(&race.headline));
+    }
+    places
+}
+
+fn access_place(access: &Access) -> String {
+    place(&access.stack)
+}
+
+fn place(stack: &Stack) -> String {
+    let touch = match touch_of(stack) {
+        Touch::Plain => String::new(),
+        Touch::Map => "map".to_owned(),
+        Touch::Channel => "channel".to_owned(),
+        Touch::Atomic => "atomic".to_owned(),
+        Touch::Call(function) => function,
+    };
+    format!("{touch} {}", user_function(stack))
+}
+
+/// The canonical name of the user's frame; where nobody's own code is on the stack, all of it.
+fn user_function(stack: &Stack) -> String {
+    match user_frame(stack) {
+        Some(frame_idx) => canonical_function(&stack.frames[frame_idx].function),
+        None => {
+            let frames = stack.frames.iter().filter(|frame| !is_wrapper(&frame.function)).take(8);
+            frames.map(|frame| canonical_function(&frame.function)).collect::<Vec<_>>().join(" < ")
+        }
+    }
+}
+
+/// Every run of digits becomes `N`: `job 17 failed` is the panic of `job 18 failed`.
+fn without_numbers(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars().take(200) {
+        match letter {
+            '0'..='9' if out.ends_with('N') => {}
+            '0'..='9' => out.push('N'),
+            _ => out.push(letter),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+#[path = "fingerprint_tests.rs"]
+mod tests;

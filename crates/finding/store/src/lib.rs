@@ -1,2 +1,37 @@
-//! Under construction.
+//! Findings kept: many sightings of one race are one finding, with a state, an owner and a history.
+//!
+//! In: a [`NewSighting`], from whoever saw a race. Out: [`Finding`]s. They live in one SQLite file
+//! that any number of processes may write at once. A sighting is counted once however often
+//! it is delivered, and late delivery does not reopen what was fixed since.
+//!
+//! All SQL is in `schema`, `record`, `read` and `change`. Not here: what makes two races one and
+//! what sort of mistake a race is (`model`), spools and delivery (`supervise`), text for people
+//! (the binary). Start at [`Store::open`], then [`Store::record`].
+
 #![forbid(unsafe_code)]
+
+mod change;
+mod error;
+mod filter;
+mod finding;
+pub mod json;
+mod later;
+mod lifecycle;
+mod open;
+mod owners;
+mod read;
+mod record;
+mod schema;
+mod sighting;
+mod source;
+mod words;
+
+pub use change::{Action, Changed, Decision};
+pub use error::StoreError;
+pub use filter::Filter;
+pub use finding::{Change, Finding, Seen, short_function, title_of};
+pub use lifecycle::{Event, Refused, State, next};
+pub use open::{Store, default_path};
+pub use owners::{CodeOwners, OwnerRules, Repository};
+pub use sighting::{NewSighting, Recorded, Source};
+pub use source::Sources;

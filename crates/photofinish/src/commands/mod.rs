@@ -1,6 +1,12 @@
 //! The subcommands and the flags that all of them share.
 
+mod build;
 mod completions;
+mod findings;
+mod hunt;
+mod load;
+mod report;
+mod run;
 
 use crate::exit::ExitStatus;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -34,15 +40,42 @@ pub(crate) enum Format {
     Sarif,
 }
 
+/// Reads a `--format` that has no SARIF.
+pub(crate) fn text_or_json(word: &str) -> Result<Format, String> {
+    match word {
+        "text" => Ok(Format::Text),
+        "json" => Ok(Format::Json),
+        _ => Err("one of: text, json".to_owned()),
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
+    Hunt(Box<hunt::HuntArgs>),
+    /// Build the normal and the -race binary of a command, side by side
+    Build(build::BuildArgs),
+    Load(Box<load::LoadArgs>),
+    /// Supervise a race build: follow and store what it prints, start it again when it crashes
+    Run(Box<run::RunArgs>),
+    Report(report::ReportArgs),
+    /// List, show, acknowledge, close, reopen and export findings
+    Findings(findings::FindingsArgs),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
+    #[command(name = "__child", hide = true)]
+    Child(run::ChildArgs),
 }
 
 /// Runs the chosen subcommand.
 pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
     match cli.command {
+        Command::Hunt(args) => hunt::hunt(*args),
+        Command::Build(args) => build::build(args),
+        Command::Load(args) => load::load(*args),
+        Command::Run(args) => run::run(*args),
+        Command::Report(args) => report::report(args),
+        Command::Findings(args) => findings::findings(args),
         Command::Completions(args) => completions::completions(args),
+        Command::Child(args) => run::child(args),
     }
 }

@@ -1,4 +1,27 @@
-//! What a person reads: errors, logs, races.
+//! What a person reads: errors, logs, races, findings; and what other tools read: SARIF, Markdown.
+//!
+//! The functions named here return text with its colours in it, to be written to
+//! `anstream::stdout()`, which takes the colours out where nobody sees them.
 
 pub(crate) mod error;
+mod finding;
+pub(crate) mod hunt;
+pub(crate) mod hunt_json;
+pub(crate) mod hunt_live;
+pub(crate) mod load;
+pub(crate) mod load_json;
+pub(crate) mod load_live;
 pub(crate) mod log;
+mod markdown;
+mod race;
+mod sarif;
+mod stack;
+pub(crate) mod style;
+mod table;
+
+pub(crate) use finding::{finding_text, next_step};
+pub(crate) use markdown::markdown;
+pub(crate) use race::race_text;
+pub(crate) use sarif::{sarif_of_findings, sarif_of_races};
+pub(crate) use stack::View;
+pub(crate) use table::{findings_table, short_id};

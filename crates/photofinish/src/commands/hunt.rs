@@ -1,0 +1,165 @@
+//! `photofinish hunt`: builds a service, runs it, drives load at it, shows the races it has.
+
+mod plan;
+
+use super::Format;
+use super::findings::{StoreArgs, store_error};
+use crate::config::{Config, Percent, Span};
+use crate::exit::ExitStatus;
+use crate::output::error::Hint;
+use crate::output::{hunt as text, hunt_json as json, hunt_live::HuntLive};
+use crate::sink::StoreSink;
+use anyhow::Context;
+use photofinish_hunt::Outcome;
+use photofinish_load::Stop;
+use photofinish_store::{Finding, Store};
+use std::path::PathBuf;
+
+/// Build a Go service, run its race build under load, show what the detector found
+///
+/// The service is built normally and with -race. The normal build gets a short run of the load to compare with, then the
+/// race build gets it whole. Everything can stand in photofinish.toml; flags override it.
+/// Exit status: 0 nothing found, 1 races found, 2 could not run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct HuntArgs {
+    /// The configuration [default: photofinish.toml, if there is one]
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    service: ServiceArgs,
+    #[command(flatten)]
+    build: BuildArgs,
+    #[command(flatten)]
+    load: LoadArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Where reports wait until they are stored
+    #[arg(long, value_name = "DIR", env = "PHOTOFINISH_SPOOL")]
+    spool: Option<PathBuf>,
+    /// How to print what was found
+    #[arg(long, value_parser = super::text_or_json, default_value = "text")]
+    format: Format,
+}
+
+/// The service.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "The service")]
+struct ServiceArgs {
+    /// Its main package, as for `go build` [default: .]
+    #[arg(short, long, value_name = "PACKAGE")]
+    package: Option<String>,
+    /// Where it listens; its path is requested if the configuration names no requests
+    #[arg(short, long, value_name = "URL")]
+    url: Option<String>,
+    /// The folder of its Go module
+    #[arg(short = 'C', long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Its name in findings
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+    /// An argument for it; {port} stands for the port of --url (repeatable)
+    #[arg(long = "arg", value_name = "ARG", allow_hyphen_values = true)]
+    args: Vec<String>,
+    /// Set in its environment; {port} works here too (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    env: Vec<(String, String)>,
+    /// The path that answers below 500 once it is ready
+    #[arg(long, value_name = "PATH")]
+    ready: Option<String>,
+    /// How long it may take to be ready [default: 60s]
+    #[arg(long, value_name = "TIME")]
+    ready_timeout: Option<Span>,
+}
+
+/// How it is built.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "The build")]
+struct BuildArgs {
+    /// Build tags
+    #[arg(long, value_name = "TAGS", value_delimiter = ',')]
+    tags: Vec<String>,
+    /// A cheaper race build, whose findings want confirming in a full one
+    #[arg(long)]
+    light: bool,
+    /// The go command
+    #[arg(long, value_name = "PATH", env = "PHOTOFINISH_GO")]
+    go: Option<PathBuf>,
+}
+
+/// The load.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "The load")]
+struct LoadArgs {
+    /// How long it is driven at the race build [default: 60s]
+    #[arg(long = "for", value_name = "TIME")]
+    duration: Option<Span>,
+    /// How long it is driven at the normal build before [default: a sixth of that, at most 10s; 0: not at all]
+    #[arg(long, value_name = "TIME")]
+    baseline: Option<Span>,
+    /// Production's concurrency; twice as many requests are kept under way
+    #[arg(long, value_name = "N", conflicts_with_all = ["concurrency", "rate"], value_parser = clap::value_parser!(u32).range(1..))]
+    twice_production: Option<u32>,
+    /// Keep this many requests under way [default: 100]
+    #[arg(long, value_name = "N", conflicts_with = "rate", value_parser = clap::value_parser!(u32).range(1..))]
+    concurrency: Option<u32>,
+    /// Send this many requests a second, whatever the service does
+    #[arg(long, value_name = "R")]
+    rate: Option<f64>,
+    /// Say so when more than this share of requests fails at the race build [default: 5%]
+    #[arg(long, value_name = "SHARE")]
+    max_error_rate: Option<Percent>,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("`{text}` is not NAME=VALUE")),
+    }
+}
+
+/// Hunts, and shows what was found.
+pub(crate) fn hunt(args: HuntArgs) -> anyhow::Result<ExitStatus> {
+    let config = Config::load(args.config.as_deref())?;
+    let format = args.format;
+    let max_error_rate = args.load.max_error_rate.or(config.load.max_error_rate).map_or(0.05, |share| share.0);
+    let store_path = args.store.path(&config)?.0;
+    let plan = plan::plan(args, &config)?;
+    let mut store = Store::open(&store_path).map_err(store_error)?;
+    let rules = photofinish_store::OwnerRules::load(&plan.build.dir);
+    let stop = stop_on_signal(&plan)?;
+
+    let mut live = HuntLive::new(&plan);
+    let mut sink = || -> Box<dyn photofinish_hunt::Sink> {
+        Box::new(StoreSink::new(store_path.clone()).with_owner_rules(rules.clone()))
+    };
+    let outcome = photofinish_hunt::hunt(&plan, &mut sink, &stop, &mut |progress| live.show(progress));
+    live.clear();
+    let outcome = outcome.map_err(|error| match error.hint() {
+        Some(hint) => anyhow::Error::new(error).context(Hint(hint)),
+        None => error.into(),
+    })?;
+    let findings = read_findings(&mut store, &outcome)?;
+    match format {
+        Format::Json => json::print(&outcome, &findings),
+        _ => text::print(&outcome, &findings, &store_path, max_error_rate),
+    }
+    .context("cannot write to stdout")?;
+    Ok(if findings.is_empty() { ExitStatus::Success } else { ExitStatus::Found })
+}
+
+/// What the store knows of the findings that this hunt saw.
+fn read_findings(store: &mut Store, outcome: &Outcome) -> anyhow::Result<Vec<Finding>> {
+    let read = outcome.findings.iter().map(|seen| store.finding(&seen.fingerprint));
+    read.collect::<Result<_, _>>().context("cannot read the findings back")
+}
+
+/// Ends the hunt in good order at the first SIGINT or SIGTERM: what was found until then is shown.
+fn stop_on_signal(plan: &photofinish_hunt::Plan) -> anyhow::Result<Stop> {
+    let stop = Stop::new();
+    let (load, build) = (stop.clone(), std::sync::Arc::clone(&plan.build.stop));
+    crate::signal::on_first_interrupt(move || {
+        load.stop();
+        build.store(true, std::sync::atomic::Ordering::Relaxed);
+    })?;
+    Ok(stop)
+}

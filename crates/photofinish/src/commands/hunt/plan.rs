@@ -1,0 +1,137 @@
+//! From flags and `photofinish.toml` to a [`Plan`].
+
+use super::HuntArgs;
+use crate::config::{Config, RequestConfig};
+use crate::output::error::Hint;
+use anyhow::Context;
+use photofinish_hunt::{Place, Plan, Service};
+use photofinish_load::{Load, OkStatus, Ramp, Request};
+use photofinish_supervise::build::{self, Light};
+use photofinish_supervise::spool::Spool;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const DEFAULT_FOR: Duration = Duration::from_secs(60);
+const DEFAULT_CONCURRENCY: u32 = 100;
+const LONGEST_BASELINE: Duration = Duration::from_secs(10);
+
+/// The hunt that `args` and `config` ask for.
+pub(super) fn plan(args: HuntArgs, config: &Config) -> anyhow::Result<Plan> {
+    let service = service(&args, config)?;
+    let duration = args.load.duration.or(config.hunt.duration).map_or(DEFAULT_FOR, |span| span.0);
+    let baseline = args.load.baseline.or(config.hunt.baseline).map(|span| span.0);
+    let load = load(&args, config, &service.place);
+    let dir = dir(&args, config);
+    let spool = args.spool.clone().or_else(|| config.run.spool.as_ref().map(|path| config.path(path)));
+    Ok(Plan {
+        folder: dir.clone(),
+        build: build(&args, config, dir),
+        gorace: config.run.gorace.clone(),
+        memory: config.run.memory.map(|bytes| bytes.0),
+        spool: spool.unwrap_or_else(Spool::default_root),
+        launcher: crate::launcher()?,
+        load,
+        duration,
+        baseline: baseline.unwrap_or_else(|| (duration / 6).min(LONGEST_BASELINE)),
+        service,
+    })
+}
+
+fn dir(args: &HuntArgs, config: &Config) -> PathBuf {
+    let named = args.service.dir.clone().or_else(|| config.service.dir.as_ref().map(|dir| config.path(dir)));
+    let dir = named.unwrap_or_else(|| config.base.clone());
+    std::path::absolute(if dir.as_os_str().is_empty() { Path::new(".") } else { &dir }).unwrap_or(dir)
+}
+
+fn package(args: &HuntArgs, config: &Config) -> String {
+    args.service.package.clone().or_else(|| config.service.package.clone()).unwrap_or_else(|| ".".to_owned())
+}
+
+fn service(args: &HuntArgs, config: &Config) -> anyhow::Result<Service> {
+    let url = args.service.url.as_ref().or(config.service.url.as_ref());
+    let url = url.context("nobody said where the service listens").context(Hint(
+        "give --url http://127.0.0.1:8080/, or url in [service] of photofinish.toml".to_owned(),
+    ))?;
+    let place = Place::parse(url).map_err(|error| match error.hint() {
+        Some(hint) => anyhow::Error::new(error).context(Hint(hint)),
+        None => error.into(),
+    })?;
+    let mut env = config.service.env.clone();
+    env.extend(args.service.env.iter().cloned());
+    let named = args.service.service.clone().or_else(|| config.service.name.clone());
+    Ok(Service {
+        name: named.unwrap_or_else(|| name_of(&package(args, config), &dir(args, config))),
+        args: if args.service.args.is_empty() { config.service.args.clone() } else { args.service.args.clone() },
+        env,
+        place,
+        ready: args.service.ready.clone().or_else(|| config.service.ready.clone()),
+        ready_timeout: args
+            .service
+            .ready_timeout
+            .or(config.service.ready_timeout)
+            .map_or(Duration::from_secs(60), |span| span.0),
+    })
+}
+
+/// `./cmd/api` is called `api`, `.` after its folder.
+fn name_of(package: &str, dir: &Path) -> String {
+    let last = Path::new(package).file_name().or_else(|| dir.file_name());
+    last.map_or_else(|| "service".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+fn build(args: &HuntArgs, config: &Config, dir: PathBuf) -> build::Plan {
+    let out = match &config.build.out {
+        Some(out) => config.path(out),
+        None => dir.join(".photofinish").join("bin"),
+    };
+    let mut tags = config.build.tags.clone();
+    tags.extend(args.build.tags.iter().cloned());
+    build::Plan {
+        packages: vec![package(args, config)],
+        // Its name must not be taken for that of a single binary.
+        out: PathBuf::from(format!("{}/", std::path::absolute(&out).unwrap_or(out).display())),
+        go: args.build.go.clone().or_else(|| config.build.go.clone()),
+        tags,
+        ldflags: config.build.ldflags.iter().cloned().collect(),
+        gcflags: config.build.gcflags.clone(),
+        env: config.build.env.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+        racecanary_on_both: config.build.racecanary_everywhere,
+        light: (args.build.light || config.build.light).then(Light::default),
+        dir,
+        ..build::Plan::default()
+    }
+}
+
+fn load(args: &HuntArgs, config: &Config, place: &Place) -> photofinish_load::Plan {
+    let own = [args.load.twice_production.map(|n| 2 * n), args.load.concurrency];
+    let from_file = [config.load.twice_production.map(|n| 2 * n), config.load.concurrency];
+    let flag = own.into_iter().flatten().next();
+    let rate = args.load.rate.or(config.load.rate.filter(|_| flag.is_none()));
+    let load = match rate {
+        Some(rate) => Load::Open { rate: Ramp::constant(rate), max_in_flight: None },
+        None => {
+            let workers = flag.or_else(|| from_file.into_iter().flatten().next()).unwrap_or(DEFAULT_CONCURRENCY);
+            Load::closed(workers as usize)
+        }
+    };
+    let mut requests: Vec<Request> = config.load.request.iter().map(|request| self::request(request, place)).collect();
+    if requests.is_empty() || args.service.url.is_some() && config.service.url.is_none() {
+        requests = vec![Request::get(&place.url(&place.path))];
+    }
+    let mut plan = photofinish_load::Plan::new(requests, load);
+    if let Some(timeout) = config.load.timeout {
+        plan.timeout = timeout.0;
+    }
+    if !config.load.ok.is_empty() {
+        plan.ok = OkStatus::Only(config.load.ok.clone());
+    }
+    plan
+}
+
+fn request(config: &RequestConfig, place: &Place) -> Request {
+    let mut request = Request::new(&config.method, &place.url(&config.path));
+    request.headers = config.headers.clone().into_iter().collect();
+    request.body = config.body.clone().unwrap_or_default().into_bytes();
+    request.weight = config.weight;
+    request
+}

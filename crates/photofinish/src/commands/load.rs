@@ -1,0 +1,353 @@
+//! `photofinish load`: requests we make ourselves, and what they took.
+
+use super::Format;
+use crate::exit::ExitStatus;
+use crate::output::error::Hint;
+use crate::output::{load as text, load_json as json, load_live::LiveLine};
+use anyhow::Context as _;
+use photofinish_load::{
+    End, Load, OkStatus, Plan, Protocol, Ramp, Request, Stage, Stop, Summary, Threshold, Tls,
+    targets, units,
+};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Drive HTTP load, count latency from when requests were due
+///
+/// A closed loop (--concurrency, the default) keeps that many requests in flight. An open loop
+/// (--rate) sends when a request is due, whatever the server does. Exit status: 0 fine, 1 a
+/// threshold was crossed or less than 99 % of the planned load was sent, 2 could not run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LoadArgs {
+    /// Where to send to; its path may be a template
+    #[arg(required_unless_present = "targets")]
+    url: Option<String>,
+    #[command(flatten)]
+    amount: Amount,
+    #[command(flatten)]
+    content: Content,
+    #[command(flatten)]
+    transport: Transport,
+    #[command(flatten)]
+    verdict: Verdict,
+}
+
+/// How much.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "How much")]
+struct Amount {
+    /// Closed loop: this many workers, each waiting for its answer [default: 10]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    concurrency: Option<u32>,
+    /// Closed loop at twice the concurrency that production has
+    #[arg(long, value_name = "N", conflicts_with_all = ["concurrency", "rate"],
+          value_parser = clap::value_parser!(u32).range(1..))]
+    twice_production: Option<u32>,
+    /// Open loop: this many requests a second in all (also 600/m)
+    #[arg(short, long, value_name = "R", value_parser = units::rate)]
+    rate: Option<f64>,
+    /// Stop after this many requests
+    #[arg(short = 'n', long, value_name = "N", conflicts_with = "for_",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    requests: Option<u64>,
+    /// Stop after this long [default: 10s, or the stages]
+    #[arg(short = 'd', long = "for", value_name = "D", value_parser = units::duration)]
+    for_: Option<Duration>,
+    /// Change the load over time: 30s:50,2m:200 is workers, 30s:50/s,2m:200/s a rate; each
+    /// stage changes it evenly, from --concurrency or --rate, or from nothing
+    #[arg(long, value_name = "D:V,…", value_parser = units::stages)]
+    stages: Option<(Vec<Stage>, bool)>,
+    /// Closed loop: pause of a worker after each answer
+    #[arg(long, value_name = "D", value_parser = units::duration, default_value = "0s")]
+    think_time: Duration,
+    /// Open loop: shed (and count) what comes due while this many are unanswered
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_in_flight: Option<u32>,
+    /// Send this long before measuring
+    #[arg(long, value_name = "D", value_parser = units::duration, default_value = "0s")]
+    warm_up: Duration,
+}
+
+/// What is sent.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "What is sent")]
+struct Content {
+    /// The method [default: GET, or POST with a body]
+    #[arg(short = 'X', long, value_name = "METHOD")]
+    method: Option<String>,
+    /// A header; its value may be a template (repeatable)
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    headers: Vec<(String, String)>,
+    /// The body; may be a template: {"n":{{ counter }},"id":"{{ uuid() }}"}
+    #[arg(short, long, value_name = "TEXT", conflicts_with = "body_file")]
+    body: Option<String>,
+    /// A file with the body
+    #[arg(long, value_name = "FILE")]
+    body_file: Option<PathBuf>,
+    /// A file of targets, in vegeta's http or json format, sent in turn
+    #[arg(long, value_name = "FILE")]
+    targets: Option<PathBuf>,
+    /// Send {{ … }} as it is
+    #[arg(long)]
+    no_templates: bool,
+    /// Make random values of templates repeatable
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+/// How it is sent.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "How it is sent")]
+struct Transport {
+    /// Limit of one request, connecting included
+    #[arg(short, long, value_name = "D", value_parser = units::duration, default_value = "30s")]
+    timeout: Duration,
+    /// Speak HTTP/2 (without TLS: by prior knowledge)
+    #[arg(long)]
+    http2: bool,
+    /// A connection for every request
+    #[arg(long, conflicts_with = "http2")]
+    no_keepalive: bool,
+    /// Trust any certificate
+    #[arg(short = 'k', long)]
+    insecure: bool,
+    /// Trust the certificate authorities in this file (PEM) instead of the system's
+    #[arg(long, value_name = "FILE")]
+    cacert: Option<PathBuf>,
+    /// Threads to send from [default: one a core, fewer for a low rate]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+/// What is good, and how it is told.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "What is good")]
+struct Verdict {
+    /// Statuses that are not errors [default: all below 400]
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    ok: Vec<u16>,
+    /// Exit with 1 if more of the requests than this failed
+    #[arg(long, value_name = "SHARE", value_parser = units::share)]
+    max_error_rate: Option<f64>,
+    /// Exit with 1 if the 99th percentile of the latency is longer
+    #[arg(long, value_name = "D", value_parser = units::duration)]
+    max_p99: Option<Duration>,
+    /// Exit with 1 if this holds: 'p99.9>250ms', 'error_rate>5%', 'rps<1000' (repeatable)
+    #[arg(long, value_name = "CONDITION")]
+    fail_if: Vec<Threshold>,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+pub(crate) fn load(args: LoadArgs) -> anyhow::Result<ExitStatus> {
+    if args.verdict.format == Format::Sarif {
+        anyhow::bail!("load has no findings to print as SARIF: use --format text or json");
+    }
+    let thresholds = args.thresholds();
+    let plan = args.plan()?;
+    text::notes(&args.notes(&plan))?;
+    let stop = Stop::new();
+    stop_on_signals(&stop)?;
+    let line = LiveLine::new();
+    let summary = photofinish_load::run(&plan, &stop, |now| line.show(now)).map_err(hinted)?;
+    line.clear();
+    let crossed: Vec<_> = thresholds.iter().filter_map(|limit| limit.check(&summary)).collect();
+    match args.verdict.format {
+        Format::Json => json::print(&summary, &crossed)?,
+        _ => text::print(&plan, &summary, &crossed)?,
+    }
+    verdict(&summary, !crossed.is_empty())
+}
+
+fn verdict(summary: &Summary, crossed: bool) -> anyhow::Result<ExitStatus> {
+    if summary.completed == 0 && summary.errors > 0 {
+        let sample = summary.error_kinds.iter().flat_map(|error| &error.samples).next();
+        let error = anyhow::anyhow!("{}", sample.map_or("no reason is known", String::as_str))
+            .context("not one request was answered");
+        return Err(error.context(Hint("check that the service runs, and the URL".to_owned())));
+    }
+    Ok(match crossed || summary.unsent_share() > 0.01 {
+        true => ExitStatus::Found,
+        false => ExitStatus::Success,
+    })
+}
+
+impl LoadArgs {
+    fn plan(&self) -> anyhow::Result<Plan> {
+        let Amount { concurrency, twice_production, rate, requests, for_, .. } = &self.amount;
+        let (stages, as_rates) = self.amount.stages.clone().unwrap_or_default();
+        let start = |default: f64| if stages.is_empty() { default } else { 0.0 };
+        let is_open = rate.is_some() || as_rates;
+        let load = if is_open {
+            Load::Open {
+                rate: Ramp { start: rate.unwrap_or(0.0), stages },
+                max_in_flight: self.amount.max_in_flight.map(|max| max as usize),
+            }
+        } else {
+            let workers = concurrency.or(twice_production.map(|n| n.saturating_mul(2)));
+            let start = workers.map_or(start(10.0), f64::from);
+            let workers = Ramp { start, stages };
+            Load::Closed { workers, think_time: self.amount.think_time }
+        };
+        let mut plan = Plan::new(self.requests()?, load);
+        plan.end = match (requests, for_) {
+            (Some(requests), _) => End::Requests(*requests),
+            (None, Some(after)) => End::After(*after),
+            (None, None) => plan_end(&self.amount),
+        };
+        plan.warm_up = self.amount.warm_up;
+        plan.timeout = self.transport.timeout;
+        plan.protocol = if self.transport.http2 { Protocol::Http2 } else { Protocol::Http1 };
+        plan.keep_alive = !self.transport.no_keepalive;
+        plan.tls =
+            Tls { insecure: self.transport.insecure, ca_file: self.transport.cacert.clone() };
+        if !self.verdict.ok.is_empty() {
+            plan.ok = OkStatus::Only(self.verdict.ok.clone());
+        }
+        plan.threads = self.transport.threads.map(usize::from);
+        plan.seed = self.content.seed;
+        Ok(plan)
+    }
+
+    fn requests(&self) -> anyhow::Result<Vec<Request>> {
+        let content = &self.content;
+        let body = match (&content.body, &content.body_file) {
+            (Some(body), _) => Some(body.clone().into_bytes()),
+            (None, Some(file)) => Some(
+                std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?,
+            ),
+            (None, None) => None,
+        };
+        let mut requests = match (&content.targets, &self.url) {
+            (Some(file), base) => targets::read(file, base.as_deref()).map_err(hinted)?,
+            (None, Some(url)) => {
+                vec![Request::new(if body.is_some() { "POST" } else { "GET" }, url)]
+            }
+            (None, None) => anyhow::bail!("neither a URL nor --targets says where to send to"),
+        };
+        for request in &mut requests {
+            request.templates = !content.no_templates;
+            request.headers.extend(content.headers.iter().cloned());
+            if let Some(method) = &content.method {
+                request.method.clone_from(method);
+            }
+            if let Some(body) = body.as_ref().filter(|_| request.body.is_empty()) {
+                request.body.clone_from(body);
+            }
+            say_json(request);
+        }
+        Ok(requests)
+    }
+
+    fn thresholds(&self) -> Vec<Threshold> {
+        let mut thresholds = self.verdict.fail_if.clone();
+        thresholds.extend(self.verdict.max_error_rate.map(Threshold::max_error_rate));
+        thresholds.extend(self.verdict.max_p99.map(Threshold::max_p99));
+        thresholds
+    }
+
+    /// What the user should know before the run.
+    fn notes(&self, plan: &Plan) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(production) = self.amount.twice_production {
+            notes.push(format!(
+                "twice the production concurrency of {production}: {} requests in flight",
+                u64::from(production) * 2
+            ));
+        }
+        let is_open = matches!(plan.load, Load::Open { .. });
+        if is_open && self.amount.concurrency.is_some() {
+            notes.push(
+                "--rate opens connections as they are needed; --concurrency limits nothing then \
+                 (--max-in-flight does)"
+                    .to_owned(),
+            );
+        }
+        if !is_open && self.amount.max_in_flight.is_some() {
+            notes.push("--max-in-flight is for an open loop (--rate): ignored".to_owned());
+        }
+        notes.extend(files_note(plan));
+        notes
+    }
+}
+
+/// Warns when the limit of open files may be reached.
+fn files_note(plan: &Plan) -> Option<String> {
+    let limit = photofinish_load::open_files::raise_limit()?;
+    let spare = limit.saturating_sub(64);
+    match &plan.load {
+        Load::Closed { workers, .. } if workers.peak() > spare as f64 => Some(format!(
+            "{} workers need more sockets than the {limit} files this process may open: \
+             raise the limit (ulimit -n)",
+            workers.peak()
+        )),
+        Load::Open { rate, max_in_flight } => {
+            let stall_s = spare as f64 / rate.peak();
+            let bounded = max_in_flight.is_some_and(|max| max as u64 <= spare);
+            (!bounded && stall_s < plan.timeout.as_secs_f64()).then(|| {
+                format!(
+                    "if the server stalls for more than {stall_s:.1}s, the {limit} files this \
+                     process may open are used up: raise the limit (ulimit -n), or bound it with \
+                     --max-in-flight {spare}"
+                )
+            })
+        }
+        Load::Closed { .. } => None,
+    }
+}
+
+fn plan_end(amount: &Amount) -> End {
+    match amount.stages {
+        Some(_) => End::Stopped,
+        None => End::After(Duration::from_secs(10)),
+    }
+}
+
+/// Bodies that look like JSON are called so, unless the user calls them something.
+fn say_json(request: &mut Request) {
+    let looks = request.body.first().is_some_and(|first| matches!(first, b'{' | b'['));
+    let is_said = |(name, _): &(String, String)| name.eq_ignore_ascii_case("content-type");
+    if looks && !request.headers.iter().any(is_said) {
+        request.headers.push(("content-type".to_owned(), "application/json".to_owned()));
+    }
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once(':')
+        .ok_or_else(|| format!("{text:?} is no header (write 'NAME: VALUE')"))?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn hinted(error: photofinish_load::LoadError) -> anyhow::Error {
+    let hint = error.hint();
+    let error = anyhow::Error::from(error);
+    match hint {
+        Some(hint) => error.context(Hint(hint)),
+        None => error,
+    }
+}
+
+/// The first SIGINT or SIGTERM ends the run and prints what was measured, the second ends us.
+fn stop_on_signals(stop: &Stop) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stop = stop.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut interrupt, mut terminate) = {
+        let _inside = runtime.enter();
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            for _ in 0..2 {
+                tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+                if stop.is_stopped() {
+                    std::process::exit(130);
+                }
+                stop.stop();
+            }
+        });
+    })?;
+    Ok(())
+}

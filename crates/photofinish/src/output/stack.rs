@@ -1,0 +1,228 @@
+//! A stack as lines: the frame to look at marked, the user's own code bright, the rest dim.
+
+use super::style::{BOLD, CYAN, DIM, RED, clean, paint, shorten, shorten_front};
+use photofinish_model::{Access, CodeOrigin, Frame, Stack, canonical_function, user_frame};
+use photofinish_store::{Sources, short_function};
+
+/// A line of text that knows how wide it is without its colours.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Line {
+    pub(crate) text: String,
+    pub(crate) width: usize,
+}
+
+/// How stacks are drawn.
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    /// Columns there are; `None`: as many as it takes.
+    pub(crate) width: Option<usize>,
+    /// All frames, also runs of foreign ones.
+    pub(crate) every_frame: bool,
+    /// Where to take the lines around the marked frame from.
+    pub(crate) sources: Option<Sources>,
+}
+
+/// Foreign frames in a row that are still shown one by one.
+const FOREIGN_RUN: usize = 3;
+
+impl Line {
+    pub(crate) fn plain(text: &str) -> Line {
+        Line { text: text.to_owned(), width: text.chars().count() }
+    }
+
+    /// Adds `text` in `style`.
+    pub(crate) fn push(&mut self, style: anstyle::Style, text: &str) -> &mut Line {
+        self.text.push_str(&paint(style, text));
+        self.width += text.chars().count();
+        self
+    }
+
+    /// Adds spaces up to column `width`.
+    pub(crate) fn pad(&mut self, width: usize) -> &mut Line {
+        let missing = width.saturating_sub(self.width);
+        self.text.push_str(&" ".repeat(missing));
+        self.width += missing;
+        self
+    }
+}
+
+/// One access: what it did, its stack, where its goroutine was created.
+pub(crate) fn access_lines(access: &Access, previous: bool, view: &mut View) -> Vec<Line> {
+    let mut head = Line::default();
+    let op = access.op.word().replace('-', " ");
+    let colour = if access.op.is_write() { RED } else { CYAN };
+    head.push(colour.bold(), &format!("{}{op}", if previous { "previous " } else { "" }));
+    head.push(anstyle::Style::new(), &by(access));
+    if let Some(address) = access.address {
+        let size = access.size.map(|size| format!(", {size} bytes")).unwrap_or_default();
+        head.push(DIM, &format!("  at 0x{address:012x}{size}"));
+    }
+    let mut lines = vec![head];
+    lines.extend(stack_lines(&access.stack, view, true));
+    if access.stack.frames.is_empty() {
+        let mut none = Line::plain("    ");
+        none.push(DIM, "no stack: the detector had forgotten it (a larger history_size helps)");
+        lines.push(none);
+    }
+    if !access.created_at.frames.is_empty() {
+        lines.push(Line::plain("  created at"));
+        lines.extend(stack_lines(&access.created_at, view, false));
+    }
+    lines
+}
+
+/// The frames of `stack`, the one to look at marked with `>` and, if `excerpt`, with its source.
+pub(crate) fn stack_lines(stack: &Stack, view: &mut View, excerpt: bool) -> Vec<Line> {
+    let marked = user_frame(stack);
+    let mut lines = Vec::new();
+    let mut index = 0;
+    while let Some(frame) = stack.frames.get(index) {
+        let run = foreign_run(&stack.frames[index..]);
+        let run =
+            marked.map_or(run, |marked| if marked < index { run } else { run.min(marked - index) });
+        if !view.every_frame && run > FOREIGN_RUN {
+            lines.extend(frame_lines(frame, false, view.width));
+            let mut more = Line::plain("    ");
+            more.push(
+                DIM,
+                &format!(
+                    "… {} more of {}",
+                    run - 1,
+                    packages(&stack.frames[index + 1..index + run])
+                ),
+            );
+            lines.push(more);
+            index += run;
+            continue;
+        }
+        lines.extend(frame_lines(frame, marked == Some(index), view.width));
+        if excerpt && marked == Some(index) {
+            lines.extend(excerpt_lines(frame, view));
+        }
+        index += 1;
+    }
+    lines
+}
+
+fn by(access: &Access) -> String {
+    let mut text = String::new();
+    match access.goroutine {
+        Some(photofinish_model::GoroutineId::Main) => text.push_str(" by main goroutine"),
+        Some(id) => text.push_str(&format!(" by goroutine {id}")),
+        None => {}
+    }
+    if let Some(thread) = &access.thread {
+        text.push_str(&format!(" on thread {}", clean(thread)));
+    }
+    if let Some(state) = access.state {
+        text.push_str(&format!(" ({state})"));
+    }
+    text
+}
+
+/// How many frames at the head of `frames` are foreign.
+fn foreign_run(frames: &[Frame]) -> usize {
+    frames.iter().take_while(|frame| CodeOrigin::of(frame) != CodeOrigin::Own).count()
+}
+
+fn packages(frames: &[Frame]) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for frame in frames {
+        let name = clean(&photofinish_model::package_of(&frame.function));
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.len() > 3 {
+        names.truncate(3);
+        names.push("…".to_owned());
+    }
+    names.join(", ")
+}
+
+/// `> function  file:line`, in two lines where one is too narrow.
+fn frame_lines(frame: &Frame, marked: bool, width: Option<usize>) -> Vec<Line> {
+    let own = CodeOrigin::of(frame) == CodeOrigin::Own;
+    let style = match (marked, own) {
+        (true, _) => BOLD,
+        (false, true) => anstyle::Style::new(),
+        (false, false) => DIM,
+    };
+    let place = place_of(frame);
+    let mut function = clean(&display_function(frame));
+    if frame.inlined {
+        function.push_str(" (inlined)");
+    }
+    let mut line = Line::default();
+    line.push(RED.bold(), if marked { "  > " } else { "    " });
+    let room = width.unwrap_or(usize::MAX);
+    let fits = 4 + function.chars().count() + 2 + place.chars().count() <= room;
+    if fits || place.is_empty() {
+        line.push(style, &shorten(&function, room.saturating_sub(4)));
+        line.push(if marked { CYAN } else { style }, &prefixed("  ", &place));
+        return vec![line];
+    }
+    if !own && !marked {
+        let function = shorten(&function, room.saturating_sub(4 + 2 + 16));
+        let left = room.saturating_sub(4 + 2 + function.chars().count());
+        line.push(style, &function).push(style, &format!("  {}", shorten_front(&place, left)));
+        return vec![line];
+    }
+    line.push(style, &shorten(&function, room.saturating_sub(4)));
+    let mut second = Line::plain("        ");
+    let place = shorten_front(&place, room.saturating_sub(8));
+    second.push(if marked { CYAN } else { style }, &place);
+    vec![line, second]
+}
+
+/// The symbol as people write it; foreign import paths keep their last element only.
+fn display_function(frame: &Frame) -> String {
+    match CodeOrigin::of(frame) {
+        CodeOrigin::Own => short_function(&frame.function),
+        _ => canonical_function(&frame.function).to_string(),
+    }
+}
+
+fn place_of(frame: &Frame) -> String {
+    match (&frame.file, frame.line) {
+        (Some(file), Some(line)) => format!("{}:{line}", clean(file)),
+        (Some(file), None) => clean(file),
+        (None, _) => frame.module.as_deref().map(clean).unwrap_or_default(),
+    }
+}
+
+fn prefixed(prefix: &str, text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("{prefix}{text}") }
+}
+
+/// The marked line with one before and one after it.
+fn excerpt_lines(frame: &Frame, view: &mut View) -> Vec<Line> {
+    let (Some(sources), Some(marked)) = (view.sources.as_mut(), frame.line) else {
+        return Vec::new();
+    };
+    let numbers = marked.saturating_sub(1).max(1)..=marked.saturating_add(1);
+    let read: Vec<(u32, String)> = numbers
+        .filter_map(|number| Some((number, sources.line(frame, number)?)))
+        .map(|(number, text)| (number, clean(&text.replace('\t', "    "))))
+        .collect();
+    if !read.iter().any(|(number, _)| *number == marked) {
+        return Vec::new();
+    }
+    let indent = read
+        .iter()
+        .filter(|(_, text)| !text.trim().is_empty())
+        .map(|(_, text)| text.len() - text.trim_start().len())
+        .min()
+        .unwrap_or(0);
+    let mut lines = Vec::new();
+    for (number, text) in read {
+        let mut line = Line::plain("      ");
+        line.push(DIM, &format!("{number:>6} │ "));
+        let text = text.get(indent..).unwrap_or_default().trim_end();
+        let room = view.width.map_or(usize::MAX, |width| width.saturating_sub(line.width));
+        let style = if number == marked { BOLD } else { DIM };
+        line.push(style, &shorten(text, room));
+        lines.push(line);
+    }
+    lines
+}

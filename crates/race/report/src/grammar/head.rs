@@ -1,0 +1,99 @@
+//! The words that open a report.
+//!
+//! Finding them proves nothing: a log may quote them. Each reader of a report says what has to
+//! follow. Start at [`find`].
+
+use super::Cursor;
+
+/// The first words of a report in a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head<'a> {
+    pub(crate) sort: Sort,
+    /// Where the words start.
+    pub(crate) start: usize,
+    /// What stands behind them.
+    pub(crate) rest: &'a str,
+}
+
+/// Which words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// `WARNING: DATA RACE`.
+    GoRace,
+    /// `WARNING: ThreadSanitizer: `.
+    Tsan,
+    /// `fatal error: `.
+    Fatal,
+    /// `panic: `.
+    Panic,
+    /// `http: panic serving ADDRESS: `, which net/http prints of a panic that it recovered.
+    Serving,
+    /// A message of the detector about itself; it is the whole report.
+    Failure,
+}
+
+/// What a detector says when it fails, and whether more of the line belongs to it.
+/// (`tsan_rtl.cpp`, `sanitizer_common`, Go's `race_linux_amd64.syso`.)
+const FAILURES: &[(&str, &[&str])] = &[
+    ("race: limit on ", &[" simultaneously alive goroutines is exceeded, dying"]),
+    ("ThreadSanitizer: ERROR: Flag parsing failed", &[]),
+    ("ThreadSanitizer: failed to ", &["file", "suppressions"]),
+    ("FATAL: ThreadSanitizer", &[": ", " CHECK failed"]),
+    (
+        "ERROR: ThreadSanitizer",
+        &[
+            " failed to ",
+            ": failed to ",
+            ": out of memory",
+            ": Out of memory",
+            ": requested allocation size",
+            ": allocator is ",
+        ],
+    ),
+    ("ThreadSanitizer: CHECK failed", &[]),
+    ("ThreadSanitizer CHECK failed", &[]),
+    ("ThreadSanitizer can not ", &[]),
+];
+
+/// The first words of a report in `text`.
+pub(crate) fn find(text: &str) -> Option<Head<'_>> {
+    for (start, _) in text.match_indices("WARNING:") {
+        let mut cursor = Cursor::new(&text[start + "WARNING:".len()..]);
+        if cursor.word("DATA") && cursor.rest.starts_with([' ', '\t', '\u{a0}', '&']) {
+            cursor.rest = cursor.rest.strip_prefix("&nbsp;").unwrap_or(cursor.rest);
+            if cursor.word("RACE") {
+                return Some(Head { sort: Sort::GoRace, start, rest: cursor.rest });
+            }
+        } else if cursor.word("ThreadSanitizer: ") {
+            return Some(Head { sort: Sort::Tsan, start, rest: cursor.rest });
+        }
+    }
+    failure(text).or_else(|| {
+        words(text, Sort::Fatal, "fatal error: ")
+            .or_else(|| serving(text))
+            .or_else(|| words(text, Sort::Panic, "panic: "))
+    })
+}
+
+fn words<'a>(text: &'a str, sort: Sort, words: &str) -> Option<Head<'a>> {
+    let start = text.find(words)?;
+    Some(Head { sort, start, rest: &text[start + words.len()..] })
+}
+
+fn serving(text: &str) -> Option<Head<'_>> {
+    let head = words(text, Sort::Serving, "panic serving ")?;
+    let message = head.rest.find(": ")?;
+    Some(Head { rest: &head.rest[message + 2..], ..head })
+}
+
+fn failure(text: &str) -> Option<Head<'_>> {
+    if !(text.contains("ThreadSanitizer") || text.contains("race: limit on ")) {
+        return None;
+    }
+    FAILURES.iter().find_map(|(words, needed)| {
+        let start = text.find(words)?;
+        let rest = &text[start + words.len()..];
+        let fits = needed.is_empty() || needed.iter().any(|needed| rest.contains(needed));
+        fits.then_some(Head { sort: Sort::Failure, start, rest })
+    })
+}

@@ -1,0 +1,155 @@
+//! One request after another, over connections of its own: what a worker of a closed loop and a
+//! connection of an open loop have in common.
+//!
+//! A connection that the server closed while it was idle is replaced and the request sent again,
+//! once; see `wire::meter` for how that is told from a server that failed.
+
+use super::core::{Core, Job};
+use super::prepare::{Filled, Ready};
+use crate::wire::connect::connect;
+use crate::wire::failure::Failure;
+use crate::wire::link::{Answer, Http1, Http2};
+use crate::wire::watchdog::Watchdog;
+use std::rc::Rc;
+use std::time::Instant;
+
+pub(crate) struct Lane {
+    core: Rc<Core>,
+    watchdog: Watchdog,
+    /// One connection for each origin.
+    links: Vec<Option<Http1>>,
+}
+
+impl Lane {
+    pub(crate) fn new(core: Rc<Core>) -> Self {
+        let watchdog = Watchdog::new(core.plan().timeout);
+        let links = core.shared.prepared.origins.iter().map(|_| None).collect();
+        Self { core, watchdog, links }
+    }
+
+    /// Makes the request of `job`, begun at `begun`; the moment at which it ended.
+    pub(crate) async fn serve(&mut self, job: Job, begun: Instant) -> Instant {
+        let core = Rc::clone(&self.core);
+        let _in_flight = core.enter();
+        if job.measured {
+            core.recorder.borrow_mut().begun(begun.saturating_duration_since(job.due));
+        }
+        self.watchdog.set(begun + core.plan().timeout);
+        let outcome = self.answer(&core, job).await;
+        let now = Instant::now();
+        if job.measured {
+            let mut recorder = core.recorder.borrow_mut();
+            let latency = now.saturating_duration_since(job.due);
+            let service = now.saturating_duration_since(begun);
+            match outcome {
+                Ok(Answer { status }) => {
+                    recorder.answered(status, core.plan().ok.allows(status), latency, service);
+                }
+                Err(failure) => recorder.failed(&failure, latency, service),
+            }
+        }
+        now
+    }
+
+    /// Waits for `wake`, and meanwhile lets go of connections that the server closes.
+    pub(crate) async fn idle<T>(&mut self, wake: impl Future<Output = T>) -> T {
+        let mut wake = std::pin::pin!(wake);
+        loop {
+            let Some(open) = self.links.iter_mut().position(|link| link.is_some()) else {
+                return wake.await;
+            };
+            // Others (there seldom are any) are looked at when they are used.
+            let Some(link) = self.links.get_mut(open) else { return wake.await };
+            let Some(connection) = link else { return wake.await };
+            tokio::select! {
+                biased;
+                woken = &mut wake => return woken,
+                () = connection.closed() => *link = None,
+            }
+        }
+    }
+
+    async fn answer(&mut self, core: &Core, job: Job) -> Result<Answer, Failure> {
+        let prepared = &core.shared.prepared;
+        let Some(ready) = prepared.turn(job.number) else {
+            return Err(closed_plan());
+        };
+        let filled = prepared.fill(ready, job.number)?;
+        match self.attempt(core, ready, &filled).await {
+            Err(failure) if failure.stale => {
+                core.recorder.borrow_mut().retried += u64::from(job.measured);
+                if let Some(link) = self.links.get_mut(ready.origin) {
+                    *link = None;
+                }
+                self.attempt(core, ready, &filled).await
+            }
+            result => result,
+        }
+    }
+
+    async fn attempt(
+        &mut self,
+        core: &Core,
+        ready: &Ready,
+        filled: &Filled<'_>,
+    ) -> Result<Answer, Failure> {
+        if core.is_http2() {
+            let mut link = self.http2(core, ready.origin).await?;
+            let max = core.plan().max_response;
+            return link.exchange(filled.request(), &mut self.watchdog, max).await;
+        }
+        let link = self.links.get(ready.origin).and_then(Option::as_ref);
+        if !link.is_some_and(Http1::is_open) {
+            let fresh = self.open(core, ready.origin).await?;
+            if let Some(link) = self.links.get_mut(ready.origin) {
+                *link = Some(fresh);
+            }
+        }
+        let Some(Some(link)) = self.links.get_mut(ready.origin) else { return Err(closed_plan()) };
+        let max = core.plan().max_response;
+        let result = link.exchange(filled.request(), &mut self.watchdog, max).await;
+        let (received, sent) = link.traffic();
+        let mut recorder = core.recorder.borrow_mut();
+        recorder.bytes_received += received;
+        recorder.bytes_sent += sent;
+        if result.is_err() || !core.plan().keep_alive {
+            self.links[ready.origin] = None;
+        }
+        result
+    }
+
+    async fn open(&mut self, core: &Core, origin: usize) -> Result<Http1, Failure> {
+        let prepared = &core.shared.prepared;
+        let Some(origin) = prepared.origins.get(origin) else { return Err(closed_plan()) };
+        let connecting = connect(origin, &prepared.tls, core.plan().protocol);
+        let stream = self.watchdog.bound(connecting).await?.map_err(Failure::connect)?;
+        Http1::start(stream).await
+    }
+
+    /// A connection with room for one more, shared with the other lanes of this thread.
+    async fn http2(&mut self, core: &Core, at: usize) -> Result<Http2, Failure> {
+        let known = core
+            .http2
+            .borrow()
+            .get(at)
+            .and_then(|links| links.iter().find(|link| link.has_room()).cloned());
+        if let Some(link) = known {
+            return Ok(link);
+        }
+        let prepared = &core.shared.prepared;
+        let Some(origin) = prepared.origins.get(at) else { return Err(closed_plan()) };
+        let connecting = connect(origin, &prepared.tls, core.plan().protocol);
+        let stream = self.watchdog.bound(connecting).await?.map_err(Failure::connect)?;
+        let link = self.watchdog.bound(Http2::start(stream)).await??;
+        if let Some(links) = core.http2.borrow_mut().get_mut(at) {
+            links.retain(Http2::is_open);
+            links.push(link.clone());
+        }
+        Ok(link)
+    }
+}
+
+/// Cannot be: requests and origins are numbered by the plan that made them.
+fn closed_plan() -> Failure {
+    Failure::text(crate::ErrorKind::Template, "the plan has no such request")
+}
