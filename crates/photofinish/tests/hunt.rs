@@ -22,14 +22,17 @@ fn a_racy_service_is_found_out_and_its_repaired_twin_is_not() {
         assert!(title.contains("main.(*book)."), "{title}");
     }
     assert!(found["load"]["completed"].as_u64().unwrap() > 100, "{}", found["load"]);
-    let variants: Vec<&str> = found["variants"].as_array().unwrap().iter().map(|v| v["name"].as_str().unwrap()).collect();
+    let variants: Vec<&str> =
+        found["variants"].as_array().unwrap().iter().map(|v| v["name"].as_str().unwrap()).collect();
     assert_eq!(variants, ["stable", "race"]);
     // Every report that the race build printed is counted.
-    let reports: u64 = found["variants"].as_array().unwrap().iter().map(|v| v["reports"].as_u64().unwrap()).sum();
+    let reports: u64 =
+        found["variants"].as_array().unwrap().iter().map(|v| v["reports"].as_u64().unwrap()).sum();
     let counted: u64 = findings.iter().map(|finding| finding["count"].as_u64().unwrap()).sum();
     assert_eq!(reports, counted);
 
-    let repaired = place.hunt(&["--for", "3s", "--baseline", "0", "--tags", "repaired", "--format", "json"]);
+    let repaired =
+        place.hunt(&["--for", "3s", "--baseline", "0", "--tags", "repaired", "--format", "json"]);
     assert_eq!(repaired.status.code(), Some(0), "{}", talk(&repaired));
     let found: Value = serde_json::from_slice(&repaired.stdout).unwrap();
     assert_eq!(found["findings"].as_array().unwrap().len(), 0);
@@ -41,7 +44,9 @@ fn a_person_reads_both_stacks_the_load_and_the_next_step() {
     let output = place.hunt(&["--for", "2s", "--baseline", "0", "--concurrency", "40"]);
     assert_eq!(output.status.code(), Some(1), "{}", talk(&output));
     let text = String::from_utf8(output.stdout).unwrap();
-    for part in ["main.(*book).place", "book_racy.go", "previous ", "REQ/S", "photofinish findings show"] {
+    for part in
+        ["main.(*book).place", "book_racy.go", "previous ", "REQ/S", "photofinish findings show"]
+    {
         assert!(text.contains(part), "no {part} in:\n{text}");
     }
     let talk = String::from_utf8(output.stderr).unwrap();
@@ -56,7 +61,10 @@ fn a_service_that_ends_at_once_is_told_with_its_last_words() {
     let output = place.hunt(&["--for", "2s", "--env", "FAIL=no database"]);
     assert_eq!(output.status.code(), Some(2));
     let talk = talk(&output);
-    assert!(talk.contains("ended before it answered") && talk.contains("orders: no database"), "{talk}");
+    assert!(
+        talk.contains("ended before it answered") && talk.contains("orders: no database"),
+        "{talk}"
+    );
     assert!(talk.contains("try: give it what it needs"), "{talk}");
 }
 
@@ -74,16 +82,24 @@ fn a_port_in_use_is_refused_before_anything_is_built() {
     let place = Place::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let output = place.command().args(["hunt", "--package", "./cmd/orders", "--url", &url]).output().unwrap();
+    let output = place
+        .command()
+        .args(["hunt", "--package", "./cmd/orders", "--url", &url])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(2));
     let talk = talk(&output);
-    assert!(talk.contains("something already listens on 127.0.0.1:") && talk.contains("ss -ltnp"), "{talk}");
+    assert!(
+        talk.contains("something already listens on 127.0.0.1:") && talk.contains("ss -ltnp"),
+        "{talk}"
+    );
 }
 
 #[test]
 fn a_configuration_with_a_typo_is_refused_with_its_line() {
     let place = Place::new();
-    std::fs::write(place.module.join("photofinish.toml"), "[service]\npackge = \"./cmd/orders\"\n").unwrap();
+    std::fs::write(place.module.join("photofinish.toml"), "[service]\npackge = \"./cmd/orders\"\n")
+        .unwrap();
     let output = place.command().arg("hunt").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let talk = talk(&output);
@@ -123,7 +139,13 @@ impl Place {
 
     fn hunt(&self, more: &[&str]) -> Output {
         let mut command = self.command();
-        command.args(["hunt", "--package", "./cmd/orders", "--url", "http://127.0.0.1:0/order?item=tea"]);
+        command.args([
+            "hunt",
+            "--package",
+            "./cmd/orders",
+            "--url",
+            "http://127.0.0.1:0/order?item=tea",
+        ]);
         command.args(["--arg=-addr=127.0.0.1:{port}"]).args(more).output().unwrap()
     }
 }
