@@ -143,7 +143,7 @@ pub(crate) fn hunt(args: HuntArgs) -> anyhow::Result<ExitStatus> {
     let findings = read_findings(&mut store, &outcome)?;
     match format {
         Format::Json => json::print(&outcome, &findings),
-        _ => text::print(&outcome, &findings, &store_path, max_error_rate),
+        _ => text::print(&outcome, &findings, &plan.build.dir, &store_path, max_error_rate),
     }
     .context("cannot write to stdout")?;
     Ok(if findings.is_empty() { ExitStatus::Success } else { ExitStatus::Found })

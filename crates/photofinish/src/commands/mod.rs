@@ -62,6 +62,7 @@ enum Command {
     Findings(findings::FindingsArgs),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
+    /// Become a supervised program (used by `run` and `hunt`)
     #[command(name = "__child", hide = true)]
     Child(run::ChildArgs),
 }

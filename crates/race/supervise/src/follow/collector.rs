@@ -4,7 +4,6 @@
 //! the last read, or what it wrote in between would be missed. `state.json` is written *after* the
 //! sink took a report, so a crash in between delivers it again, with the same key.
 
-use super::extract::Report;
 use super::tail::{Tail, What};
 use super::{Found, Notice, chain, writers};
 use crate::gorace::Copy;
@@ -12,6 +11,7 @@ use crate::run::Voice;
 use crate::sink::{Delivered, Sighted, Sink, SinkError};
 use crate::spool::{Folder, State};
 use photofinish_model::{Access, Frame, Race, Stack, user_frame};
+use photofinish_report::Report;
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -303,7 +303,7 @@ impl Collector {
         let written = fs::metadata(&tail.path).and_then(|meta| meta.modified());
         let at = if self.left_over { written.ok() } else { None };
         Sighted {
-            key: format!("{}/{}#{generation}@{}", manifest.run, tail.name, report.start),
+            key: format!("{}/{}#{generation}@{}", manifest.run, tail.name, report.range.start),
             race,
             source: manifest.source.clone(),
             service: manifest.service.clone(),

@@ -9,7 +9,6 @@
 //! Start at `Collector::pass`.
 
 mod collector;
-mod extract;
 mod follower;
 mod tail;
 mod watch;

@@ -1,8 +1,8 @@
 //! One file that somebody writes and we read: where we are, what is in it, what waits.
 
-use super::extract::{Extract, Report};
 use crate::spool::FileState;
 use photofinish_model::{Detector, Kind};
+use photofinish_report::{Reader, Report};
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -51,7 +51,7 @@ pub(super) struct Tail {
     file: File,
     read: u64,
     reclaimed: u64,
-    extract: Extract,
+    reader: Reader,
     /// How far somebody else (who passes it on) has come, and before which nothing is reclaimed.
     passed: Option<Arc<AtomicU64>>,
 }
@@ -100,7 +100,7 @@ impl Tail {
             file,
             read: state.offset,
             reclaimed: state.offset,
-            extract: Extract::at(state.offset),
+            reader: Reader::starting_at(state.offset),
             passed: None,
         })
     }
@@ -137,7 +137,7 @@ impl Tail {
             let seen = self.waiting.len();
             let generation = self.generation;
             let waiting = &mut self.waiting;
-            self.extract.feed(bytes, |report| waiting.push_back((generation, report)));
+            self.reader.feed(bytes, &mut |report| waiting.push_back((generation, report)));
             self.note(seen);
             self.ended = false;
         }
@@ -147,7 +147,7 @@ impl Tail {
     pub(super) fn end(&mut self) {
         if !self.ended {
             self.finish();
-            self.extract = Extract::at(self.read);
+            self.reader = Reader::starting_at(self.read);
             self.ended = true;
         }
     }
@@ -165,12 +165,12 @@ impl Tail {
 
     /// How far it has been delivered.
     pub(super) fn state(&self) -> FileState {
-        let safe = self.extract.safe_offset();
+        let safe = self.reader.safe_offset();
         // Reports come in the order they end, which need not be the order they begin. Those of an
         // earlier generation stand in a file that is no more.
         let now = self.waiting.iter().filter(|(generation, _)| *generation == self.generation);
         let offset =
-            now.map(|(_, report)| report.start).min().map_or(safe, |start| start.min(safe));
+            now.map(|(_, report)| report.range.start).min().map_or(safe, |start| start.min(safe));
         FileState { inode: self.inode, generation: self.generation, offset }
     }
 
@@ -194,14 +194,14 @@ impl Tail {
         self.generation += 1;
         self.read = 0;
         self.reclaimed = 0;
-        self.extract = Extract::at(0);
+        self.reader = Reader::starting_at(0);
     }
 
     fn finish(&mut self) {
         let seen = self.waiting.len();
         let generation = self.generation;
         let waiting = &mut self.waiting;
-        self.extract.finish(|report| waiting.push_back((generation, report)));
+        self.reader.finish(&mut |report| waiting.push_back((generation, report)));
         self.note(seen);
     }
 

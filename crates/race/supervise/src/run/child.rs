@@ -8,7 +8,7 @@
 //! Source: prctl(2), PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER.
 
 use super::RunError;
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, wait, waitpid};
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File};
@@ -113,9 +113,12 @@ impl Child {
     /// How it ended, if it has. As init (`reap_all`) every dead child is reaped on the way,
     /// orphans that the kernel gave us included.
     pub(super) fn ended(&mut self, reap_all: bool) -> Option<End> {
-        let whom = if reap_all { None } else { Some(self.pid) };
         self.measure();
-        while let Ok(Some((pid, status))) = waitpid(whom, WaitOptions::NOHANG) {
+        let next = || match reap_all {
+            true => wait(WaitOptions::NOHANG),
+            false => waitpid(Some(self.pid), WaitOptions::NOHANG),
+        };
+        while let Ok(Some((pid, status))) = next() {
             if pid != self.pid {
                 continue;
             }
@@ -166,7 +169,7 @@ pub(super) fn our_children() -> Vec<Pid> {
 /// Reaps whoever is dead. True while somebody lives.
 pub(super) fn reap() -> bool {
     loop {
-        match waitpid(None, WaitOptions::NOHANG) {
+        match wait(WaitOptions::NOHANG) {
             Ok(Some(_)) => {}
             Ok(None) => return true,
             Err(_) => return false,

@@ -135,6 +135,9 @@ impl<T: FnMut(Event)> Supervisor<T> {
             let settled = self.store_all(attempt, asked.stop).await;
             let crashed = self.crashed(end, &asked, &settled);
             self.note_end();
+            while let Ok(notice) = self.notices.try_recv() {
+                self.tell(Event::Notice(notice));
+            }
             self.tell(Event::Ended { pid: child.pid(), end, crashed });
             let again = match self.plan.restart {
                 Restart::No => false,

@@ -1,0 +1,3 @@
+module racer.example/racer
+
+go 1.22
