@@ -20,6 +20,7 @@ mod program;
 mod redact;
 mod running;
 mod wait;
+mod wheel;
 
 pub use cc::{CompilerError, c_compiler};
 pub use error::Error;
@@ -32,5 +33,6 @@ pub use program::{BuildOptions, build_go, build_go_source, try_build_go};
 pub use redact::redact;
 pub use running::Running;
 pub use wait::{free_port, wait_for, wait_until};
+pub use wheel::Wheel;
 
 pub(crate) use lock::Lock;
