@@ -2,8 +2,10 @@
 
 mod crashes;
 mod lookalikes;
+mod properties;
 mod read;
 mod samples;
+mod stream;
 mod torn;
 mod transports;
 mod tsan;
