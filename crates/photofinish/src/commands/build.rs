@@ -171,12 +171,13 @@ fn print(out: &mut dyn Write, built: &Built) -> std::io::Result<()> {
         _ if !built.light => "full".to_owned(),
         n => format!("light, {n} packages left out: confirm its findings in a full build"),
     };
+    let here = std::env::current_dir().unwrap_or_default();
     for package in &built.packages {
         let version = package.revision.label().map(|label| format!(" {label}")).unwrap_or_default();
         writeln!(out, "{}{version} (Go {})", package.import_path, built.go_version)?;
         for (binary, kind) in [(&package.normal, "normal"), (&package.race, &light)] {
             let Some(binary) = binary else { continue };
-            let path = binary.path.display();
+            let path = binary.path.strip_prefix(&here).unwrap_or(&binary.path).display();
             let (size, took) = (HumanBytes(binary.size), binary.took.as_secs_f64());
             let race = if kind == "normal" { "" } else { "race, " };
             writeln!(out, "  {path}  {size}  {took:.1} s  {race}{kind}")?;

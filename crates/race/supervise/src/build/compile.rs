@@ -69,8 +69,8 @@ pub(super) fn all(job: &Job, progress: &mut dyn FnMut(Progress)) -> Result<Built
 impl Job<'_> {
     fn go_for(&self, variant: Variant) -> Go {
         match variant {
-            Variant::Race if self.plan.cgo_for_race => self.go.with_env("CGO_ENABLED", "1"),
-            _ => self.go.clone(),
+            Variant::Race => self.go.for_race(self.plan),
+            Variant::Normal => self.go.clone(),
         }
     }
 

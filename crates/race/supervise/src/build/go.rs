@@ -58,10 +58,12 @@ impl Go {
         Ok(Go { path, dir, env: plan.env.clone(), stop: Arc::clone(&plan.stop) })
     }
 
-    /// The same `go` with one more variable.
-    pub(super) fn with_env(&self, name: &str, value: &str) -> Go {
+    /// The same `go`, with cgo where a race build asked for it.
+    pub(super) fn for_race(&self, plan: &Plan) -> Go {
         let mut go = self.clone();
-        go.env.push((name.into(), value.into()));
+        if plan.cgo_for_race {
+            go.env.push(("CGO_ENABLED".into(), "1".into()));
+        }
         go
     }
 

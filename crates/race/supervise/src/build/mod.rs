@@ -180,7 +180,7 @@ pub fn build(plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Built, B
     if plan.variants.includes(Variant::Race) {
         preflight::can_race(&go, &toolchain, plan)?;
     }
-    let mains = packages::mains(&go, &flags, plan)?;
+    let mains = packages::mains(&go.for_race(plan), &flags, plan)?;
     let place = output::Place::prepare(plan, &go, &mains, &toolchain.goexe)?;
     compile::all(&compile::Job { plan, go, toolchain, flags, mains, place }, progress)
 }

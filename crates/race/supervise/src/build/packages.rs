@@ -86,7 +86,7 @@ pub(super) fn mains(go: &Go, flags: &UserFlags, plan: &Plan) -> Result<Vec<Main>
         if package.name == "main" {
             mains.push(Main::of(package));
         } else if exact {
-            let mains = known(go, flags);
+            let mains = known(go, flags, variant);
             return Err(BuildError::NotMain {
                 package: package.import_path,
                 name: package.name,
@@ -95,7 +95,7 @@ pub(super) fn mains(go: &Go, flags: &UserFlags, plan: &Plan) -> Result<Vec<Main>
         }
     }
     if mains.is_empty() {
-        let mains = known(go, flags);
+        let mains = known(go, flags, variant);
         return Err(BuildError::NoMains { packages: named.join(" "), mains });
     }
     Ok(mains)
@@ -133,10 +133,10 @@ fn list(go: &Go, args: &[String]) -> Result<Vec<Package>, BuildError> {
 }
 
 /// The commands of the module that `go` stands in, as it would take them; none if that fails.
-fn known(go: &Go, flags: &UserFlags) -> Vec<String> {
+fn known(go: &Go, flags: &UserFlags, variant: Variant) -> Vec<String> {
     const EACH: &str = "{{if eq .Name \"main\"}}{{.Dir}}{{end}}";
     let head = ["list", "-e", "-f", EACH].map(str::to_owned).to_vec();
-    let args = [head, flags.args(Variant::Race, &[]), vec!["./...".into()]].concat();
+    let args = [head, flags.args(variant, &[]), vec!["./...".into()]].concat();
     let dirs = go.read(&args).unwrap_or_default();
     let dirs = String::from_utf8_lossy(&dirs).into_owned();
     let here = go.dir.canonicalize().unwrap_or_else(|_| go.dir.clone());

@@ -1,0 +1,143 @@
+//! Light builds of real programs: silent where a full build is, and still finding races.
+
+use photofinish_supervise::build::{self, Built, Light, Plan, Progress, Sidecar, Variants};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A race may need another go before its two halves are seen.
+const TRIES: usize = 10;
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../corpus/correct")
+}
+
+fn plan(dir: &Path, package: &str, out: &Path) -> Plan {
+    let env = [("GOTOOLCHAIN", "local"), ("GOFLAGS", "-buildvcs=false"), ("GOWORK", "")];
+    Plan {
+        dir: dir.to_owned(),
+        packages: vec![package.to_owned()],
+        out: out.join("bin/"),
+        env: env.map(|(name, value)| (name.into(), value.into())).to_vec(),
+        light: Some(Light::default()),
+        variants: Variants::Race,
+        ..Plan::default()
+    }
+}
+
+fn race_binary(plan: &Plan) -> (Built, PathBuf) {
+    let mut warnings = Vec::new();
+    let built = build::build(plan, &mut |progress| {
+        if let Progress::Warning(warning) | Progress::Output(warning) = progress {
+            warnings.push(warning);
+        }
+    });
+    let built = built.unwrap_or_else(|error| panic!("{error}: {warnings:?}"));
+    assert_eq!(warnings, Vec::<String>::new());
+    let path = built.packages[0].race.as_ref().unwrap().path.clone();
+    (built, path)
+}
+
+fn run(binary: &Path, args: &[&str]) -> (Output, String) {
+    let output = Command::new(binary).args(args).env("GORACE", "history_size=3").output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output, stderr)
+}
+
+fn reported(binary: &Path, args: &[&str]) -> bool {
+    (0..TRIES).any(|_| run(binary, args).1.contains("WARNING: DATA RACE"))
+}
+
+#[test]
+fn correct_programs_are_silent_in_a_light_build() {
+    let out = tempfile::tempdir().unwrap();
+    let (built, binary) = race_binary(&plan(&corpus(), "./correct", out.path()));
+    assert!(built.light);
+    let (output, stderr) = run(&binary, &["all", "8"]);
+    assert!(output.status.success(), "{stderr}");
+    assert!(!stderr.contains("DATA RACE"), "{stderr}");
+    assert!(stderr.contains("part dep-registry") && stderr.contains("part http-tls"), "{stderr}");
+    // What makes it dear is left out, and what orders is not.
+    let left_out = |path: &str| built.left_out.iter().find(|out| out.package == path);
+    assert!(!left_out("strconv").unwrap().atomics);
+    assert!(left_out("encoding/json").is_some() && left_out("reflect").is_some());
+    assert!(left_out("net/http").unwrap().atomics);
+    assert!(left_out("example.org/dep/spin").unwrap().atomics);
+    for kept in ["sync", "sync/atomic", "runtime", "bytes", "example.com/correct/correct"] {
+        assert_eq!(left_out(kept), None);
+    }
+    assert_eq!(Sidecar::beside(&binary).unwrap().left_out, built.left_out);
+}
+
+#[test]
+fn the_correct_programs_would_notice_hidden_atomics() {
+    let out = tempfile::tempdir().unwrap();
+    let mut plan = plan(&corpus(), "./correct", out.path());
+    let (built, _) = race_binary(&plan);
+    // The same packages, but with the calls of sync/atomic turned into instructions.
+    plan.light = None;
+    plan.gcflags =
+        built.left_out.iter().map(|out| format!("{}=-race=false", out.package)).collect();
+    plan.out = out.path().join("hidden/");
+    let (_, binary) = race_binary(&plan);
+    for part in ["dep-flag", "dep-locks"] {
+        assert!(reported(&binary, &[part]), "{part} says nothing");
+    }
+}
+
+#[test]
+fn races_of_the_users_own_code_and_of_shared_objects_are_still_found() {
+    let out = tempfile::tempdir().unwrap();
+    let (_, binary) = race_binary(&plan(&corpus(), "./racy", out.path()));
+    let (list, _) = run(&binary, &["list"]);
+    let parts = String::from_utf8(list.stdout).unwrap();
+    assert!(parts.lines().count() >= 10);
+    for part in parts.lines() {
+        assert!(reported(&binary, &[part]), "nothing found in {part}");
+    }
+}
+
+#[test]
+fn every_module_of_a_workspace_is_the_users_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = dir.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("go.work", "go 1.21\n\nuse (\n\t./svc\n\t./lib\n)\n");
+    write("svc/go.mod", "module example.com/svc\n\ngo 1.21\n");
+    write("lib/go.mod", "module example.com/lib\n\ngo 1.21\n");
+    write(
+        "lib/lib.go",
+        "package lib\n\nvar n int\n\n//go:noinline\nfunc Bump(done chan bool) { n++; done <- true }\n",
+    );
+    write(
+        "svc/main.go",
+        "package main\n\nimport \"example.com/lib\"\n\nfunc main() {\n\tdone := make(chan bool, 2)\n\
+         \tgo lib.Bump(done)\n\tgo lib.Bump(done)\n\t<-done\n\t<-done\n}\n",
+    );
+    let out = tempfile::tempdir().unwrap();
+    let mut plan = plan(&dir.path().join("svc"), ".", out.path());
+    plan.env.retain(|(name, _)| name != "GOWORK");
+    let (built, binary) = race_binary(&plan);
+    assert!(built.light && built.left_out.iter().all(|out| out.package != "example.com/lib"));
+    assert!(reported(&binary, &[]));
+}
+
+#[test]
+fn the_users_gcflags_stay_with_the_packages_left_out() {
+    let out = tempfile::tempdir().unwrap();
+    let mut plan = plan(&corpus(), "./racy", out.path());
+    plan.gcflags = vec!["example.org/dep/...=-l".into(), "-N -l".into()];
+    plan.light = Some(Light { instrument: vec!["example.org/dep/lazy".into()] });
+    let (built, binary) = race_binary(&plan);
+    let left_out = |path: &str| built.left_out.iter().any(|out| out.package == path);
+    assert!(left_out("example.org/dep/bus") && !left_out("example.org/dep/lazy"));
+    assert!(reported(&binary, &["append"]));
+    // With -l nothing is inlined, so the symbol of a small function is in the binary.
+    let symbols = Command::new("go").args(["tool", "nm"]).arg(&binary).output().unwrap();
+    assert!(
+        String::from_utf8_lossy(&symbols.stdout).contains("example.org/dep/bus.(*Bus).Publish")
+    );
+}
