@@ -38,7 +38,7 @@ pub(crate) enum Format {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Build the normal and the -race binary of a command, side by side
-    Build(build::BuildArgs),
+    Build(Box<build::BuildArgs>),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
 }
@@ -46,7 +46,7 @@ enum Command {
 /// Runs the chosen subcommand.
 pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
     match cli.command {
-        Command::Build(args) => build::build(args),
+        Command::Build(args) => build::build(*args),
         Command::Completions(args) => completions::completions(args),
     }
 }
