@@ -1,5 +1,7 @@
 //! `photofinish build` as a user meets it: what it prints, where, and how it exits.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -53,7 +53,7 @@ pub(crate) fn text_or_json(word: &str) -> Result<Format, String> {
 enum Command {
     Hunt(Box<hunt::HuntArgs>),
     /// Build the normal and the -race binary of a command, side by side
-    Build(build::BuildArgs),
+    Build(Box<build::BuildArgs>),
     Load(Box<load::LoadArgs>),
     /// Supervise a race build: follow and store what it prints, start it again when it crashes
     Run(Box<run::RunArgs>),
@@ -71,7 +71,7 @@ enum Command {
 pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
     match cli.command {
         Command::Hunt(args) => hunt::hunt(*args),
-        Command::Build(args) => build::build(args),
+        Command::Build(args) => build::build(*args),
         Command::Load(args) => load::load(*args),
         Command::Run(args) => run::run(*args),
         Command::Report(args) => report::report(args),

@@ -1,5 +1,7 @@
 //! Real Go modules, really built: what `build` makes of them, and what it says when it cannot.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
+
 use photofinish_supervise::build::{
     self, BuildError, Built, Plan, Progress, Sidecar, Variant, Variants,
 };

@@ -1,5 +1,7 @@
 //! Light builds of real programs: silent where a full build is, and still finding races.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
+
 use photofinish_supervise::build::{self, Built, Light, Plan, Progress, Sidecar, Variants};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -46,6 +46,10 @@ pub(super) fn all(job: &Job, progress: &mut dyn FnMut(Progress)) -> Result<Built
     }
     let mut race = None;
     if wanted(Variant::Race) {
+        if job.flags.pie() {
+            let warning = "-buildmode=pie is for the normal build alone: -race does without";
+            progress(Progress::Warning(warning.into()));
+        }
         let began = Instant::now();
         let left_out = match &job.plan.light {
             Some(light) => job.compile_light(light, progress)?,

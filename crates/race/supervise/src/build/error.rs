@@ -110,6 +110,9 @@ impl BuildError {
                 "install a C library to link with (Debian: libc6-dev; Alpine: musl-dev), or name a working CC".into()
             }
             BuildError::Write { .. } => "name a folder that can be written with -o".into(),
+            BuildError::Go { reason, .. } if reason.contains("go.mod file not found") => {
+                "go to the folder of a Go module, or name it with -C DIR".into()
+            }
             BuildError::Go { .. }
             | BuildError::Compile { .. }
             | BuildError::NotLight { .. }

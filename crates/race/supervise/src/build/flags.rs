@@ -24,6 +24,7 @@ pub(super) struct UserFlags {
     pub(super) gcflags: Vec<String>,
     rest: Vec<String>,
     racecanary_on_both: bool,
+    pie: bool,
 }
 
 impl UserFlags {
@@ -35,6 +36,7 @@ impl UserFlags {
             gcflags: plan.gcflags.clone(),
             rest: Vec::new(),
             racecanary_on_both: plan.racecanary_on_both,
+            pie: false,
         };
         let mut extra = plan.extra.iter();
         while let Some(arg) = extra.next() {
@@ -51,6 +53,11 @@ impl UserFlags {
                 "ldflags" => flags.ldflags.extend(value()),
                 "gcflags" => flags.gcflags.extend(value()),
                 "v" => {}
+                "buildmode" => {
+                    let mode = value().unwrap_or_default();
+                    flags.pie = mode == "pie";
+                    flags.rest.push(format!("-buildmode={mode}"));
+                }
                 _ => flags.rest.push(arg.clone()),
             }
         }
@@ -65,6 +72,7 @@ impl UserFlags {
                 // As in `go build`, the last -tags of GOFLAGS is the one that counts.
                 Some(("tags", Some(value))) => tags = split_tags(value),
                 Some(("gcflags", Some(value))) => gcflags.push(value.to_owned()),
+                Some(("buildmode", Some(value))) => self.pie |= value == "pie",
                 _ => {}
             }
         }
@@ -78,6 +86,11 @@ impl UserFlags {
             self.gcflags = gcflags;
         }
         self
+    }
+
+    /// Whether a position-independent executable was asked for, which `-race` refuses on Linux.
+    pub(super) fn pie(&self) -> bool {
+        self.pie
     }
 
     /// Whether a profile was named.
@@ -105,6 +118,9 @@ impl UserFlags {
         args.extend(self.ldflags.iter().map(|value| format!("-ldflags={value}")));
         args.extend(self.gcflags.iter().chain(gcflags).map(|value| format!("-gcflags={value}")));
         args.extend(self.rest.iter().cloned());
+        if self.pie && variant == Variant::Race {
+            args.push("-buildmode=exe".into());
+        }
         args
     }
 }

@@ -9,14 +9,14 @@
 //! What surprises: tags are merged with those in `GOFLAGS`, which `go build -tags` alone would drop;
 //! and the normal build says `-race=false` aloud, since `GOFLAGS` may say otherwise.
 //!
-//! Not here: running what was built (the rest of `supervise`). [`light`] chooses what a cheaper race
+//! Not here: running what was built (the rest of `supervise`). `light` chooses what a cheaper race
 //! build leaves out. Start at [`build()`].
 
 mod compile;
 mod error;
 mod flags;
 mod go;
-pub mod light;
+mod light;
 mod output;
 mod packages;
 mod preflight;

@@ -56,3 +56,12 @@ fn a_flag_that_is_ours_to_give_is_refused_with_the_reason() {
         assert!(error.to_string().contains(flag) && error.hint().is_some(), "{flag}");
     }
 }
+
+#[test]
+fn a_race_build_of_a_position_independent_service_is_an_ordinary_executable() {
+    for (extra, goflags) in [("-buildmode pie", ""), ("", "-buildmode=pie")] {
+        let flags = flags(Plan { extra: words(extra), ..Plan::default() }, goflags);
+        assert_eq!(flags.args(Variant::Race, &[]).last().unwrap(), "-buildmode=exe");
+        assert!(!flags.args(Variant::Normal, &[]).contains(&"-buildmode=exe".to_owned()));
+    }
+}
