@@ -121,7 +121,8 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
 pub(crate) fn hunt(args: HuntArgs) -> anyhow::Result<ExitStatus> {
     let config = Config::load(args.config.as_deref())?;
     let format = args.format;
-    let max_error_rate = args.load.max_error_rate.or(config.load.max_error_rate).map_or(0.05, |share| share.0);
+    let max_error_rate =
+        args.load.max_error_rate.or(config.load.max_error_rate).map_or(0.05, |share| share.0);
     let store_path = crate::store::path(args.store.as_deref(), &config)?;
     let plan = plan::plan(args, &config)?;
     let mut store = open(&store_path)?;
@@ -132,7 +133,8 @@ pub(crate) fn hunt(args: HuntArgs) -> anyhow::Result<ExitStatus> {
     let mut sink = || -> Box<dyn photofinish_hunt::Sink> {
         Box::new(StoreSink::new(store_path.clone()).with_owner_rules(rules.clone()))
     };
-    let outcome = photofinish_hunt::hunt(&plan, &mut sink, &stop, &mut |progress| live.show(progress));
+    let outcome =
+        photofinish_hunt::hunt(&plan, &mut sink, &stop, &mut |progress| live.show(progress));
     live.clear();
     let outcome = outcome.map_err(|error| match error.hint() {
         Some(hint) => anyhow::Error::new(error).context(Hint(hint)),

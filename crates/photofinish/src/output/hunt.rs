@@ -40,7 +40,9 @@ pub(crate) fn print(
 fn load_table(outcome: &Outcome) -> String {
     let cells = |cells: [&str; 8]| {
         let [build, rate, requests, errors, p50, p99, memory, starts] = cells;
-        format!("{build:<8}{rate:>9}{requests:>11}{errors:>14}{p50:>10}{p99:>10}{memory:>11}{starts:>8}")
+        format!(
+            "{build:<8}{rate:>9}{requests:>11}{errors:>14}{p50:>10}{p99:>10}{memory:>11}{starts:>8}"
+        )
     };
     let head = cells(["BUILD", "REQ/S", "REQUESTS", "ERRORS", "P50", "P99", "MEMORY", "STARTS"]);
     let mut text = format!("{}\n", paint(DIM, &head));
@@ -71,7 +73,8 @@ fn millis(time: Duration) -> String {
 
 /// What the detector costs this service, measured.
 fn price(stable: &VariantOutcome, race: &VariantOutcome) -> String {
-    let ratio = |of: f64, to: f64| if to > 0.0 { format!("{:.1}x", of / to) } else { "?".to_owned() };
+    let ratio =
+        |of: f64, to: f64| if to > 0.0 { format!("{:.1}x", of / to) } else { "?".to_owned() };
     let p99 = |variant: &VariantOutcome| variant.load.latency.quantile(0.99).as_secs_f64();
     format!(
         "the race build under this load: p99 {}, memory {}, throughput {}, history_size {}",
@@ -102,10 +105,16 @@ fn symptoms(outcome: &Outcome, max_error_rate: f64) -> Vec<String> {
             ));
         }
         if variant.starts > 1 {
-            symptoms.push(format!("the {word} build crashed {} times; its log: {log}", variant.starts - 1));
+            symptoms.push(format!(
+                "the {word} build crashed {} times; its log: {log}",
+                variant.starts - 1
+            ));
         }
         if variant.left_in_spool > 0 {
-            symptoms.push(format!("{} reports wait in the spool, since the store took none", variant.left_in_spool));
+            symptoms.push(format!(
+                "{} reports wait in the spool, since the store took none",
+                variant.left_in_spool
+            ));
         }
     }
     symptoms
@@ -123,7 +132,11 @@ fn verdict(outcome: &Outcome, findings: &[Finding], store: &Path) -> String {
             ),
         };
     };
-    let light = if outcome.light { "\n  confirm in a full build: the same hunt without --light" } else { "" };
+    let light = if outcome.light {
+        "\n  confirm in a full build: the same hunt without --light"
+    } else {
+        ""
+    };
     format!(
         "{}\n  read one again:        photofinish findings show {}\n  say you have seen it:  photofinish findings \
          ack {} --why '…'\n  repair it and hunt again; what comes back is shown as regressed\n  kept in {}{light}",

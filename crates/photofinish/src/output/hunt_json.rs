@@ -10,7 +10,8 @@ use std::io::Write;
 /// Prints `outcome` as one JSON object on stdout.
 pub(crate) fn print(outcome: &Outcome, findings: &[Finding]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    let findings: Vec<Value> = findings.iter().map(|finding| self::finding(outcome, finding)).collect();
+    let findings: Vec<Value> =
+        findings.iter().map(|finding| self::finding(outcome, finding)).collect();
     let value = json!({
         "findings": findings,
         "load": outcome.race().map(|race| load_json::value(&race.load, &[])),
@@ -33,7 +34,8 @@ fn finding(outcome: &Outcome, finding: &Finding) -> Value {
             }
         }
     }
-    if let Some(seen) = outcome.findings.iter().find(|seen| seen.fingerprint == finding.fingerprint) {
+    if let Some(seen) = outcome.findings.iter().find(|seen| seen.fingerprint == finding.fingerprint)
+    {
         value["new"] = json!(seen.new);
         value["regressed"] = json!(seen.regressed);
         value["variant"] = json!(seen.variant.word());

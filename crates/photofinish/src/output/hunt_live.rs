@@ -27,7 +27,12 @@ impl HuntLive {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(120));
-        HuntLive { bar, service: plan.service.name.clone(), url: plan.service.place.url(""), last_said: Instant::now() }
+        HuntLive {
+            bar,
+            service: plan.service.name.clone(),
+            url: plan.service.place.url(""),
+            last_said: Instant::now(),
+        }
     }
 
     /// Shows one step.
@@ -35,16 +40,31 @@ impl HuntLive {
         match progress {
             Progress::Build(progress) => self.build(progress),
             Progress::Starting(variant, log) => {
-                self.say(&format!("starting the {} of {} (its log: {})", build_name(variant), self.service, log.display()));
+                self.say(&format!(
+                    "starting the {} of {} (its log: {})",
+                    build_name(variant),
+                    self.service,
+                    log.display()
+                ));
                 self.bar.set_message(format!("waiting for {} to answer", self.url));
             }
             Progress::Ready(variant, took) => {
                 self.last_said = Instant::now();
-                self.say(&format!("the {} answers at {} after {:.1} s, driving load", build_name(variant), self.url, took.as_secs_f64()));
+                self.say(&format!(
+                    "the {} answers at {} after {:.1} s, driving load",
+                    build_name(variant),
+                    self.url,
+                    took.as_secs_f64()
+                ));
             }
             Progress::Load(variant, now, n_findings) => {
-                let findings = if n_findings == 1 { "1 finding".to_owned() } else { format!("{n_findings} findings") };
-                let line = format!("{}: {}  {findings}", build_name(variant), load_live::sentence(now));
+                let findings = if n_findings == 1 {
+                    "1 finding".to_owned()
+                } else {
+                    format!("{n_findings} findings")
+                };
+                let line =
+                    format!("{}: {}  {findings}", build_name(variant), load_live::sentence(now));
                 if self.bar.is_hidden() && self.last_said.elapsed() >= EVERY {
                     self.last_said = Instant::now();
                     self.say(&line);
@@ -53,13 +73,19 @@ impl HuntLive {
             }
             Progress::Supervisor(variant, event) => {
                 // Which start, which options: the log has it. What happened to it: a person wants to know.
-                let is_news = matches!(event, Event::Ended { crashed: true, .. } | Event::GivenUp { .. } | Event::Notice(_));
+                let is_news = matches!(
+                    event,
+                    Event::Ended { crashed: true, .. } | Event::GivenUp { .. } | Event::Notice(_)
+                );
                 if let Some(line) = event.line().filter(|_| is_news) {
                     self.say(&format!("{}: {line}", build_name(variant)));
                 }
             }
             Progress::Stopping(variant) => {
-                self.bar.set_message(format!("stopping the {}, collecting what it still has to say", build_name(variant)));
+                self.bar.set_message(format!(
+                    "stopping the {}, collecting what it still has to say",
+                    build_name(variant)
+                ));
             }
         }
     }
@@ -70,14 +96,26 @@ impl HuntLive {
 
     fn build(&mut self, progress: build::Progress) {
         match progress {
-            build::Progress::Choosing => self.bar.set_message("choosing what a light build leaves out"),
-            build::Progress::Started(variant, _) => self.say(&format!("building {} ({})", self.service, variant.word())),
+            build::Progress::Choosing => {
+                self.bar.set_message("choosing what a light build leaves out")
+            }
+            build::Progress::Started(variant, _) => {
+                self.say(&format!("building {} ({})", self.service, variant.word()))
+            }
             build::Progress::Compiling(variant, package, before) => {
-                self.bar.set_message(format!("building ({}): {before} packages, {package}", variant.word()));
+                self.bar.set_message(format!(
+                    "building ({}): {before} packages, {package}",
+                    variant.word()
+                ));
             }
             build::Progress::Output(line) => self.say(&line),
             build::Progress::Finished(variant, took) => {
-                self.say(&format!("built {} ({}) in {:.1} s", self.service, variant.word(), took.as_secs_f64()));
+                self.say(&format!(
+                    "built {} ({}) in {:.1} s",
+                    self.service,
+                    variant.word(),
+                    took.as_secs_f64()
+                ));
             }
             build::Progress::Warning(text) => self.say(&format!("warning: {text}")),
         }

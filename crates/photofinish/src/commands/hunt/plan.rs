@@ -22,7 +22,8 @@ pub(super) fn plan(args: HuntArgs, config: &Config) -> anyhow::Result<Plan> {
     let baseline = args.load.baseline.or(config.hunt.baseline).map(|span| span.0);
     let load = load(&args, config, &service.place);
     let dir = dir(&args, config);
-    let spool = args.spool.clone().or_else(|| config.run.spool.as_ref().map(|path| config.path(path)));
+    let spool =
+        args.spool.clone().or_else(|| config.run.spool.as_ref().map(|path| config.path(path)));
     Ok(Plan {
         folder: dir.clone(),
         build: build(&args, config, dir),
@@ -38,13 +39,22 @@ pub(super) fn plan(args: HuntArgs, config: &Config) -> anyhow::Result<Plan> {
 }
 
 fn dir(args: &HuntArgs, config: &Config) -> PathBuf {
-    let named = args.service.dir.clone().or_else(|| config.service.dir.as_ref().map(|dir| config.path(dir)));
+    let named = args
+        .service
+        .dir
+        .clone()
+        .or_else(|| config.service.dir.as_ref().map(|dir| config.path(dir)));
     let dir = named.unwrap_or_else(|| config.base.clone());
-    std::path::absolute(if dir.as_os_str().is_empty() { Path::new(".") } else { &dir }).unwrap_or(dir)
+    std::path::absolute(if dir.as_os_str().is_empty() { Path::new(".") } else { &dir })
+        .unwrap_or(dir)
 }
 
 fn package(args: &HuntArgs, config: &Config) -> String {
-    args.service.package.clone().or_else(|| config.service.package.clone()).unwrap_or_else(|| ".".to_owned())
+    args.service
+        .package
+        .clone()
+        .or_else(|| config.service.package.clone())
+        .unwrap_or_else(|| ".".to_owned())
 }
 
 fn service(args: &HuntArgs, config: &Config) -> anyhow::Result<Service> {
@@ -61,7 +71,11 @@ fn service(args: &HuntArgs, config: &Config) -> anyhow::Result<Service> {
     let named = args.service.service.clone().or_else(|| config.service.name.clone());
     Ok(Service {
         name: named.unwrap_or_else(|| name_of(&package(args, config), &dir(args, config))),
-        args: if args.service.args.is_empty() { config.service.args.clone() } else { args.service.args.clone() },
+        args: if args.service.args.is_empty() {
+            config.service.args.clone()
+        } else {
+            args.service.args.clone()
+        },
         env,
         place,
         ready: args.service.ready.clone().or_else(|| config.service.ready.clone()),
@@ -110,11 +124,14 @@ fn load(args: &HuntArgs, config: &Config, place: &Place) -> photofinish_load::Pl
     let load = match rate {
         Some(rate) => Load::Open { rate: Ramp::constant(rate), max_in_flight: None },
         None => {
-            let workers = flag.or_else(|| from_file.into_iter().flatten().next()).unwrap_or(DEFAULT_CONCURRENCY);
+            let workers = flag
+                .or_else(|| from_file.into_iter().flatten().next())
+                .unwrap_or(DEFAULT_CONCURRENCY);
             Load::closed(workers as usize)
         }
     };
-    let mut requests: Vec<Request> = config.load.request.iter().map(|request| self::request(request, place)).collect();
+    let mut requests: Vec<Request> =
+        config.load.request.iter().map(|request| self::request(request, place)).collect();
     if requests.is_empty() || args.service.url.is_some() && config.service.url.is_none() {
         requests = vec![Request::get(&place.url(&place.path))];
     }
