@@ -11,7 +11,6 @@ mod exit;
 mod output;
 mod signal;
 mod sink;
-mod store;
 
 use clap::Parser;
 

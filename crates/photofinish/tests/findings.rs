@@ -201,7 +201,7 @@ fn a_finding_is_shown_with_both_stacks_the_source_and_the_next_step() {
         "repair",
         "@payments",
         "v1.4.2 ×2, v1.4.1 ×1",
-        "canary 2, catch 1",
+        "canary ×2, catch ×1",
         "first seen by canary of payments in build v1.4.1 on pod-7",
         &format!("next: photofinish findings ack {} --why", &id[..8]),
     ] {

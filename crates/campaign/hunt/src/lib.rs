@@ -176,14 +176,31 @@ pub fn hunt(
     };
     let tally = Tally::default();
     let mut variants = Vec::new();
-    let wanted = [(Variant::Stable, package.normal, plan.baseline), (Variant::Race, package.race, plan.duration)];
+    let wanted = [
+        (Variant::Stable, package.normal, plan.baseline),
+        (Variant::Race, package.race, plan.duration),
+    ];
     for (variant, binary, duration) in wanted {
-        let Some(binary) = binary.filter(|_| !duration.is_zero() && !stop.is_stopped()) else { continue };
-        let stage = Stage { plan, variant, binary: &binary, build_label: package.revision.label(), tally: &tally };
+        let Some(binary) = binary.filter(|_| !duration.is_zero() && !stop.is_stopped()) else {
+            continue;
+        };
+        let stage = Stage {
+            plan,
+            variant,
+            binary: &binary,
+            build_label: package.revision.label(),
+            tally: &tally,
+        };
         let ready = stage.start(sink(), progress)?;
         variants.push(drive(&stage, ready, duration, stop, progress)?);
     }
-    Ok(Outcome { go_version: built.go_version.clone(), light: built.light, findings: tally.findings(), variants, built })
+    Ok(Outcome {
+        go_version: built.go_version.clone(),
+        light: built.light,
+        findings: tally.findings(),
+        variants,
+        built,
+    })
 }
 
 /// Drives load at a variant that is ready, then stops it and takes what it still has to say.
@@ -197,7 +214,8 @@ fn drive(
     let plan = stage.plan;
     let variant = stage.variant;
     stage.tally.start(variant);
-    let load_plan = photofinish_load::Plan { end: photofinish_load::End::After(duration), ..plan.load.clone() };
+    let load_plan =
+        photofinish_load::Plan { end: photofinish_load::End::After(duration), ..plan.load.clone() };
     let summary = photofinish_load::run(&load_plan, stop, |now| {
         for event in ready.events() {
             progress(Progress::Supervisor(variant, &event));
@@ -206,8 +224,10 @@ fn drive(
     });
     progress(Progress::Stopping(variant));
     let outcome = ready.finish();
-    let load: Summary = summary
-        .map_err(|source| HuntError::Load { url: plan.service.place.url(""), source: Box::new(source) })?;
+    let load: Summary = summary.map_err(|source| HuntError::Load {
+        url: plan.service.place.url(""),
+        source: Box::new(source),
+    })?;
     Ok(VariantOutcome::new(stage, outcome?, load))
 }
 

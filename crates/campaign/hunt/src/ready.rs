@@ -69,7 +69,9 @@ impl Place {
         let path_at = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(path_at);
         let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, port.parse().map_err(|_| not_a_url())?),
+            Some((host, port)) if !port.ends_with(']') => {
+                (host, port.parse().map_err(|_| not_a_url())?)
+            }
             _ => (authority, if scheme == "https" { 443 } else { 80 }),
         };
         if host.is_empty() || host.contains('@') {
@@ -98,7 +100,10 @@ impl Place {
 
     /// Refuses a place where something listens.
     pub fn must_be_free(&self) -> Result<(), PlaceError> {
-        let taken = self.addresses()?.iter().any(|address| TcpStream::connect_timeout(address, ONE_TRY).is_ok());
+        let taken = self
+            .addresses()?
+            .iter()
+            .any(|address| TcpStream::connect_timeout(address, ONE_TRY).is_ok());
         if taken {
             return Err(PlaceError::Taken { host: self.host.clone(), port: self.port });
         }
@@ -126,9 +131,13 @@ impl Place {
     fn answers(&self, ready: Option<&str>) -> bool {
         let Ok(addresses) = self.addresses() else { return false };
         addresses.iter().any(|address| {
-            let Ok(mut connection) = TcpStream::connect_timeout(address, ONE_TRY) else { return false };
+            let Ok(mut connection) = TcpStream::connect_timeout(address, ONE_TRY) else {
+                return false;
+            };
             match ready {
-                Some(path) if self.scheme == "http" => self.status(&mut connection, path).is_some_and(|s| s < 500),
+                Some(path) if self.scheme == "http" => {
+                    self.status(&mut connection, path).is_some_and(|s| s < 500)
+                }
                 _ => true,
             }
         })
@@ -138,7 +147,10 @@ impl Place {
     fn status(&self, connection: &mut TcpStream, path: &str) -> Option<u16> {
         connection.set_read_timeout(Some(ONE_TRY)).ok()?;
         connection.set_write_timeout(Some(ONE_TRY)).ok()?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}:{}\r\nConnection: close\r\n\r\n", self.host, self.port);
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {}:{}\r\nConnection: close\r\n\r\n",
+            self.host, self.port
+        );
         connection.write_all(request.as_bytes()).ok()?;
         let mut head = [0_u8; 12];
         connection.read_exact(&mut head).ok()?;
@@ -153,7 +165,9 @@ impl PlaceError {
             PlaceError::Taken { port, .. } => Some(format!(
                 "stop what listens there (`ss -ltnp 'sport = :{port}'` names it), or give the service another port"
             )),
-            PlaceError::NotAUrl { .. } => Some("give the address the service listens on, with http:// in front".into()),
+            PlaceError::NotAUrl { .. } => {
+                Some("give the address the service listens on, with http:// in front".into())
+            }
             PlaceError::NoAddress { .. } | PlaceError::NoPort { .. } => None,
         }
     }
@@ -172,8 +186,14 @@ mod tests {
     #[test]
     fn a_url_becomes_a_place() {
         let place = Place::parse("http://127.0.0.1:8080/orders?id=1").unwrap();
-        assert_eq!((place.host.as_str(), place.port, place.path.as_str()), ("127.0.0.1", 8080, "/orders?id=1"));
-        assert_eq!(Place::parse("https://example.com").unwrap().url("/x"), "https://example.com:443/x");
+        assert_eq!(
+            (place.host.as_str(), place.port, place.path.as_str()),
+            ("127.0.0.1", 8080, "/orders?id=1")
+        );
+        assert_eq!(
+            Place::parse("https://example.com").unwrap().url("/x"),
+            "https://example.com:443/x"
+        );
         assert_eq!(Place::parse("http://[::1]:9/").unwrap().host, "[::1]");
         assert_ne!(Place::parse("http://127.0.0.1:0").unwrap().port, 0);
     }

@@ -44,7 +44,10 @@ impl Stage<'_> {
         let log = self.create_log()?;
         progress(Progress::Starting(self.variant, self.log_path()));
         let ready = self.spawn(self.tally.in_front_of(sink, self.variant), log)?;
-        let waited = service.place.wait_until_ready(service.ready.as_deref(), service.ready_timeout, || ready.ended());
+        let waited =
+            service.place.wait_until_ready(service.ready.as_deref(), service.ready_timeout, || {
+                ready.ended()
+            });
         let Some(took) = waited else {
             let ended = ready.ended();
             let outcome = ready.finish();
@@ -93,8 +96,11 @@ impl Stage<'_> {
         let service = &self.plan.service;
         let mut command = vec![self.binary.path.clone().into_os_string()];
         command.extend(service.filled_args().into_iter().map(Into::into));
-        let mut environment: Vec<_> =
-            service.filled_env().into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let mut environment: Vec<_> = service
+            .filled_env()
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
         if let Some(gorace) = &self.plan.gorace {
             environment.push(("GORACE".into(), gorace.into()));
         }
@@ -121,7 +127,13 @@ impl Stage<'_> {
         if ended {
             HuntError::Ended { variant, service, url, tail }
         } else {
-            HuntError::NotReady { variant, service, url, waited: self.plan.service.ready_timeout, tail }
+            HuntError::NotReady {
+                variant,
+                service,
+                url,
+                waited: self.plan.service.ready_timeout,
+                tail,
+            }
         }
     }
 
@@ -130,7 +142,10 @@ impl Stage<'_> {
         let text = std::fs::read(self.log_path()).unwrap_or_default();
         let text = String::from_utf8_lossy(&text[text.len().saturating_sub(4096)..]).into_owned();
         let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(LINES)..].iter().map(|line| format!("    {line}\n")).collect()
+        lines[lines.len().saturating_sub(LINES)..]
+            .iter()
+            .map(|line| format!("    {line}\n"))
+            .collect()
     }
 }
 
@@ -150,7 +165,10 @@ impl Ready {
         let _ = self.stop.send(true);
         let thread = self.thread.take().map(JoinHandle::join);
         thread.and_then(Result::ok).unwrap_or_else(|| {
-            Err(RunError::Setup { what: "the supervisor, which panicked", cause: std::io::ErrorKind::Other.into() })
+            Err(RunError::Setup {
+                what: "the supervisor, which panicked",
+                cause: std::io::ErrorKind::Other.into(),
+            })
         })
     }
 }

@@ -44,7 +44,8 @@ impl Tally {
         let mut state = self.state();
         let started = state.load_started.filter(|(of, _)| *of == variant);
         let first_after = started.map_or_else(Default::default, |(_, at)| at.elapsed());
-        let known = state.findings.iter_mut().find(|seen| seen.fingerprint == delivered.fingerprint);
+        let known =
+            state.findings.iter_mut().find(|seen| seen.fingerprint == delivered.fingerprint);
         match known {
             Some(seen) => {
                 seen.sightings += 1;

@@ -1,15 +1,15 @@
 //! What makes two races one.
 //!
 //! A race is the pair of places in the user's own code that touch the same thing: for each access the
-//! innermost own function, and what it was doing there (a map operation, a call of
-//! `bytes.(*Buffer).Write`, a plain access). Left out is all that changes while the mistake stays: lines,
+//! innermost own function, and what it was doing there (a map operation, something inside package
+//! bytes, a plain access). Left out is all that changes while the mistake stays: lines,
 //! offsets, paths, goroutine numbers, who was first, whether it was the read or the write of an
 //! `n++` that was met, how the callers got there, and the library's insides. The price: two
 //! variables raced on by the same pair of functions are one finding, which shows both.
 
-use crate::code::{CodeOrigin, user_frame};
+use crate::code::user_frame;
 use crate::function::{canonical_function, is_wrapper, package_prefix};
-use crate::{Access, Frame, Kind, Race, Stack};
+use crate::{Access, Kind, Race, Stack};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
@@ -50,7 +50,7 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// What a library was asked to do by the frame below it: the class of an access.
+/// How memory was touched, seen from the user's function: what the frames above it were doing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Touch {
     /// The user's own instruction, or the runtime acting for one (`append`, `copy`, a conversion).
@@ -61,41 +61,33 @@ pub(crate) enum Touch {
     Channel,
     /// An atomic operation.
     Atomic,
-    /// A call into a library, by its canonical name.
-    Call(String),
+    /// Inside a library, by the import path of the package whose code touched the memory: which of its
+    /// functions did, and through which it was entered (`Write`, `WriteByte`, `fmt.Fprintf`), does not
+    /// matter to the mistake.
+    Library(String),
 }
 
 /// How `stack` touches memory, seen from its user's frame.
 pub(crate) fn touch_of(stack: &Stack) -> Touch {
-    let frames: Vec<&Frame> =
-        stack.frames.iter().filter(|frame| !is_wrapper(&frame.function)).collect();
-    let own = frames.iter().position(|frame| CodeOrigin::of(frame) == CodeOrigin::Own);
-    let user = own.or_else(|| {
-        frames.iter().position(|frame| CodeOrigin::of(frame) == CodeOrigin::Dependency)
-    });
-    let entry = user.unwrap_or(frames.len());
-    match entry.checked_sub(1).and_then(|library| frames.get(library)) {
-        Some(frame) => touch_of_library(&canonical_function(&frame.function)),
-        None => Touch::Plain,
-    }
+    let user = user_frame(stack).unwrap_or(stack.frames.len());
+    let above = stack.frames[..user].iter().filter(|frame| !is_wrapper(&frame.function));
+    let mut touches = above.map(|frame| touch_of_library(&canonical_function(&frame.function)));
+    touches.find(|touch| *touch != Touch::Plain).unwrap_or(Touch::Plain)
 }
 
 fn touch_of_library(function: &str) -> Touch {
     let package = package_prefix(function);
     let name = &function[package.len()..];
+    let is_channel = || {
+        [".chan", ".closechan", ".selectgo", ".selectnb"].iter().any(|part| name.starts_with(part))
+    };
     match package {
         "internal/runtime/maps" => Touch::Map,
         "runtime" | "reflect" if name.starts_with(".map") => Touch::Map,
-        "runtime"
-            if [".chan", ".closechan", ".selectgo", ".selectnb"]
-                .iter()
-                .any(|p| name.starts_with(p)) =>
-        {
-            Touch::Channel
-        }
+        "runtime" if is_channel() => Touch::Channel,
         "sync/atomic" | "internal/runtime/atomic" | "runtime/internal/atomic" => Touch::Atomic,
-        "runtime" | "internal/race" | "internal/bytealg" => Touch::Plain,
-        _ => Touch::Call(function.to_owned()),
+        "runtime" | "reflect" | "internal/race" | "internal/bytealg" => Touch::Plain,
+        _ => Touch::Library(package.to_owned()),
     }
 }
 
@@ -107,7 +99,7 @@ fn parts(race: &Race) -> Vec<String> {
         Kind::ConcurrentMap => {
             race.accesses.iter().map(|a| format!("map {}", user_function(&a.stack))).collect()
         }
-        _ => race.accesses.iter().map(access_place).collect(),
+        _ => race.accesses.iter().map(|access: &Access| place(&access.stack)).collect(),
     };
     places.sort();
     if race.kind == Kind::Deadlock {
@@ -122,17 +114,13 @@ fn parts(race: &Race) -> Vec<String> {
     places
 }
 
-fn access_place(access: &Access) -> String {
-    place(&access.stack)
-}
-
 fn place(stack: &Stack) -> String {
     let touch = match touch_of(stack) {
         Touch::Plain => String::new(),
         Touch::Map => "map".to_owned(),
         Touch::Channel => "channel".to_owned(),
         Touch::Atomic => "atomic".to_owned(),
-        Touch::Call(function) => function,
+        Touch::Library(package) => package,
     };
     format!("{touch} {}", user_function(stack))
 }

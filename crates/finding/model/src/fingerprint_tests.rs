@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Detector, GoroutineId, Op};
+use crate::{Detector, Frame, GoroutineId, Op};
 
 fn frame(function: &str, file: &str, line: u32) -> Frame {
     Frame { file: Some(file.into()), line: Some(line), ..Frame::new(function) }
@@ -75,25 +75,26 @@ fn another_function_another_object_or_another_library_call_is_another_race() {
 }
 
 #[test]
-fn the_insides_of_a_library_do_not_matter() {
-    let write = |inside: &str| {
+fn the_insides_of_a_library_and_how_it_was_entered_do_not_matter() {
+    let write = |inside: &str, entered: &str| {
         let stack = |goroutine| {
             access(
                 Op::Write,
                 goroutine,
                 vec![
-                    frame(inside, "/go/src/bytes/buffer.go", 107),
-                    frame("bytes.(*Buffer).WriteString", "/go/src/bytes/buffer.go", 180),
+                    frame("runtime.slicecopy", "/go/src/runtime/slice.go", 392),
+                    frame(inside, "x.go", 107),
+                    frame(entered, "x.go", 180),
                     frame("main.render", "/src/main.go", 5),
                 ],
             )
         };
-        race(stack(1), stack(2))
+        Fingerprint::of(&race(stack(1), stack(2)))
     };
-    assert_eq!(
-        Fingerprint::of(&write("bytes.(*Buffer).grow")),
-        Fingerprint::of(&write("bytes.(*Buffer).tryGrowByReslice")),
-    );
+    let one = write("bytes.(*Buffer).grow", "bytes.(*Buffer).WriteString");
+    assert_eq!(one, write("bytes.(*Buffer).tryGrowByReslice", "bytes.(*Buffer).WriteByte"));
+    assert_eq!(one, write("bytes.(*Buffer).Write", "fmt.Fprintf"));
+    assert_ne!(one, write("math/rand.(*rngSource).Uint64", "math/rand.(*Rand).Int63"));
 }
 
 #[test]

@@ -178,7 +178,12 @@ impl StoreError {
             StoreError::Word { .. } | StoreError::Json { .. } => {
                 "it may be of a newer photofinish: update".to_owned()
             }
-            StoreError::Sqlite { .. } => return None,
+            StoreError::Sqlite { cause, .. } => match cause.sqlite_error_code() {
+                Some(ErrorCode::CannotOpen) => {
+                    "check that it is a file, and that you may write it and its folder".to_owned()
+                }
+                _ => return None,
+            },
         })
     }
 

@@ -3,6 +3,7 @@
 mod plan;
 
 use super::Format;
+use super::findings::{StoreArgs, store_error};
 use crate::config::{Config, Percent, Span};
 use crate::exit::ExitStatus;
 use crate::output::error::Hint;
@@ -30,9 +31,8 @@ pub(crate) struct HuntArgs {
     build: BuildArgs,
     #[command(flatten)]
     load: LoadArgs,
-    /// The findings
-    #[arg(long, value_name = "FILE", env = "PHOTOFINISH_STORE")]
-    store: Option<PathBuf>,
+    #[command(flatten)]
+    store: StoreArgs,
     /// Where reports wait until they are stored
     #[arg(long, value_name = "DIR", env = "PHOTOFINISH_SPOOL")]
     spool: Option<PathBuf>,
@@ -123,9 +123,9 @@ pub(crate) fn hunt(args: HuntArgs) -> anyhow::Result<ExitStatus> {
     let format = args.format;
     let max_error_rate =
         args.load.max_error_rate.or(config.load.max_error_rate).map_or(0.05, |share| share.0);
-    let store_path = crate::store::path(args.store.as_deref(), &config)?;
+    let store_path = args.store.path(&config)?.0;
     let plan = plan::plan(args, &config)?;
-    let mut store = open(&store_path)?;
+    let mut store = Store::open(&store_path).map_err(store_error)?;
     let rules = photofinish_store::OwnerRules::load(&plan.build.dir);
     let stop = stop_on_signal(&plan)?;
 
@@ -143,17 +143,10 @@ pub(crate) fn hunt(args: HuntArgs) -> anyhow::Result<ExitStatus> {
     let findings = read_findings(&mut store, &outcome)?;
     match format {
         Format::Json => json::print(&outcome, &findings),
-        _ => text::print(&outcome, &findings, &store_path, max_error_rate),
+        _ => text::print(&outcome, &findings, &plan.build.dir, &store_path, max_error_rate),
     }
     .context("cannot write to stdout")?;
     Ok(if findings.is_empty() { ExitStatus::Success } else { ExitStatus::Found })
-}
-
-fn open(path: &std::path::Path) -> anyhow::Result<Store> {
-    Store::open(path).map_err(|error| match error.hint() {
-        Some(hint) => anyhow::Error::new(error).context(Hint(hint)),
-        None => error.into(),
-    })
 }
 
 /// What the store knows of the findings that this hunt saw.

@@ -55,14 +55,14 @@ enum Command {
     /// Build the normal and the -race binary of a command, side by side
     Build(build::BuildArgs),
     Load(Box<load::LoadArgs>),
+    /// Supervise a race build: follow and store what it prints, start it again when it crashes
+    Run(Box<run::RunArgs>),
     Report(report::ReportArgs),
     /// List, show, acknowledge, close, reopen and export findings
     Findings(findings::FindingsArgs),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
-    /// Supervise a race build: follow and store what it prints, start it again when it crashes
-    Run(run::RunArgs),
-    /// Become a supervised program (used by `run`)
+    /// Become a supervised program (used by `run` and `hunt`)
     #[command(name = "__child", hide = true)]
     Child(run::ChildArgs),
 }
@@ -73,10 +73,10 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Hunt(args) => hunt::hunt(*args),
         Command::Build(args) => build::build(args),
         Command::Load(args) => load::load(*args),
+        Command::Run(args) => run::run(*args),
         Command::Report(args) => report::report(args),
         Command::Findings(args) => findings::findings(args),
         Command::Completions(args) => completions::completions(args),
-        Command::Run(args) => run::run(args),
         Command::Child(args) => run::child(args),
     }
 }

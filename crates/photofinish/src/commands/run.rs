@@ -154,12 +154,7 @@ fn plan(args: RunArgs, config: &Config) -> anyhow::Result<Plan> {
     plan.build = args.build;
     plan.light = args.light;
     plan.keep_spool = args.keep_spool;
-    plan.launcher = vec![
-        std::env::current_exe()?.into(),
-        "__child".into(),
-        std::process::id().to_string().into(),
-        "--".into(),
-    ];
+    plan.launcher = crate::launcher()?;
     plan.init = true;
     plan.gate = args.gate.then_some(Gate { bound: args.gate_timeout });
     plan.restart = args.restart;

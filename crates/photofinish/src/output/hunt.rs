@@ -1,30 +1,40 @@
 //! What a hunt came to, for a person: what load was held, the findings in a table and one by one, and what to do next.
 
-use super::style::{BOLD, DIM, GREEN, YELLOW, clean, paint};
-use super::{View, finding_text, findings_table, short_id};
-use jiff::Timestamp;
+use super::causes::{Cause, causes};
+use super::race::{accesses, explanation};
+use super::style::{BOLD, CYAN, DIM, GREEN, YELLOW, clean, paint, times};
+use super::{View, findings_table, short_id};
 use photofinish_hunt::{Outcome, Variant, VariantOutcome};
 use photofinish_load::Summary;
-use photofinish_store::Finding;
+use photofinish_model::{CodeOrigin, Race};
+use photofinish_store::{Finding, Repository, Sources};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-/// Findings shown with their stacks; the others are a command away.
-const SHOWN: usize = 12;
+/// Findings of one cause that are shown with their stacks; the others are a command away.
+const SHOWN: usize = 8;
 
 /// Prints `outcome` and its `findings` to stdout.
 pub(crate) fn print(
     outcome: &Outcome,
     findings: &[Finding],
+    dir: &Path,
     store: &Path,
     max_error_rate: f64,
 ) -> std::io::Result<()> {
     let mut out = anstream::stdout().lock();
-    let mut view = View { width: super::style::terminal_width(), ..View::default() };
-    for finding in findings.iter().take(SHOWN) {
-        writeln!(out, "{}", paint(DIM, &"─".repeat(view.width.unwrap_or(100).min(100))))?;
-        writeln!(out, "{}", finding_text(finding, &mut view, Timestamp::now()))?;
+    let mut view = View {
+        width: super::style::terminal_width(),
+        sources: Some(Sources::new(Repository::around(dir))),
+        ..View::default()
+    };
+    let causes = causes(findings);
+    for (index, cause) in causes.iter().enumerate() {
+        let rule = "─".repeat(view.width.unwrap_or(100).min(100));
+        writeln!(out, "{}", paint(DIM, &rule))?;
+        write!(out, "{}", cause_text(index + 1, cause, &mut view))?;
     }
     if !findings.is_empty() {
         writeln!(out, "{}", paint(DIM, &"─".repeat(view.width.unwrap_or(100).min(100))))?;
@@ -35,6 +45,60 @@ pub(crate) fn print(
         writeln!(out, "{}  {symptom}", paint(YELLOW, "mind"))?;
     }
     writeln!(out, "\n{}", verdict(outcome, findings, store))
+}
+
+/// One likely mistake: what it is, its most telling finding with the source, the stacks of the others.
+fn cause_text(number: usize, cause: &Cause<'_>, view: &mut View) -> String {
+    let mut text = String::new();
+    for (index, finding) in cause.findings.iter().enumerate() {
+        let id = paint(BOLD, short_id(finding));
+        let pattern = paint(CYAN, finding.pattern.word());
+        let seen = paint(DIM, &times(finding.count));
+        let title = clean(&finding.title);
+        if index == 0 {
+            text.push_str(&format!("{} {pattern}  {title}\n", paint(BOLD, &format!("{number}."))));
+            text.push_str(&explanation(&finding.race, finding.pattern, view.width));
+            text.push_str(&format!("\n{id}  {}  seen {seen}\n", clean(&finding.race.headline)));
+            text.push_str(&accesses(&finding.race, view));
+        } else if index < SHOWN {
+            text.push_str(&format!("\n{id}  {pattern}  {title}  seen {seen}\n"));
+            text.push_str(&own_frames(&finding.race, view));
+        }
+    }
+    if cause.findings.len() > SHOWN {
+        text.push_str(&format!(
+            "\n… and {} more in the table below\n",
+            cause.findings.len() - SHOWN
+        ));
+    }
+    text.push_str(&format!("\n{}\n", next_step(cause)));
+    text
+}
+
+/// Both stacks of a race, the user's own frames only.
+fn own_frames(race: &Race, view: &mut View) -> String {
+    let mut own = race.clone();
+    for access in &mut own.accesses {
+        access.stack.frames.retain(|frame| CodeOrigin::of(frame) == CodeOrigin::Own);
+        access.created_at.frames.clear();
+    }
+    own.others.clear();
+    let sources = view.sources.take();
+    let text = accesses(&own, view);
+    view.sources = sources;
+    text
+}
+
+fn next_step(cause: &Cause<'_>) -> String {
+    let ids: Vec<&str> = cause.findings.iter().map(|finding| short_id(finding)).collect();
+    let owners: BTreeSet<&str> =
+        cause.findings.iter().flat_map(|f| &f.owners).map(String::as_str).collect();
+    let whose = match owners.len() {
+        0 => String::new(),
+        _ => format!(" (owner: {})", clean(&owners.into_iter().collect::<Vec<_>>().join(" "))),
+    };
+    let command = paint(BOLD, &format!("photofinish findings ack {} --why '…'", ids.join(" ")));
+    format!("next: repair it{whose}, or say who does: {command}")
 }
 
 fn load_table(outcome: &Outcome) -> String {
@@ -138,10 +202,9 @@ fn verdict(outcome: &Outcome, findings: &[Finding], store: &Path) -> String {
         ""
     };
     format!(
-        "{}\n  read one again:        photofinish findings show {}\n  say you have seen it:  photofinish findings \
-         ack {} --why '…'\n  repair it and hunt again; what comes back is shown as regressed\n  kept in {}{light}",
+        "{}\n  read one with its whole stacks:  photofinish findings show {}\n  repair it and hunt again; what comes \
+         back after it was closed is shown as regressed\n  kept in {}{light}",
         paint(BOLD, "what to do next"),
-        short_id(first),
         short_id(first),
         clean(&store.display().to_string()),
     )

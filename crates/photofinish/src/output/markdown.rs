@@ -1,7 +1,8 @@
 //! Findings as Markdown, to be pasted into a ticket or a merge request.
 
+use super::stack::is_about_memory;
 use super::style::{minute, times};
-use photofinish_model::{Access, Stack, user_frame};
+use photofinish_model::{Access, Kind, Stack, user_frame};
 use photofinish_store::Finding;
 
 /// `findings` as Markdown, a section each.
@@ -44,7 +45,7 @@ fn section(finding: &Finding) -> String {
         text.push_str("\nSeen only by a `--light` build: confirm in a full build.\n");
     }
     for (index, access) in race.accesses.iter().enumerate() {
-        text.push_str(&format!("\n{}\n\n", heading(access, index > 0)));
+        text.push_str(&format!("\n{}\n\n", heading(race.kind, access, index > 0)));
         text.push_str(&fenced(&stacks(access)));
     }
     if !race.raw.is_empty() {
@@ -55,13 +56,19 @@ fn section(finding: &Finding) -> String {
     text
 }
 
-fn heading(access: &Access, previous: bool) -> String {
-    let mut words = access.op.word().replace('-', " ");
+fn heading(kind: Kind, access: &Access, previous: bool) -> String {
+    let mut words = match is_about_memory(kind) {
+        true => access.op.word().replace('-', " "),
+        false => "happened".to_owned(),
+    };
     if previous {
         words.insert_str(0, "previous ");
     }
     if let Some(id) = access.goroutine {
-        words.push_str(&format!(" by goroutine {id}"));
+        words.push_str(&format!(
+            " {} goroutine {id}",
+            if is_about_memory(kind) { "by" } else { "in" }
+        ));
     }
     format!("**{words}**")
 }

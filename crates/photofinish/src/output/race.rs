@@ -6,13 +6,14 @@
 use super::stack::{Line, View, access_lines, stack_lines};
 use super::style::{BOLD, CYAN, DIM, GREEN, YELLOW, clean, paint, terminal_width, wrap};
 use photofinish_model::{Fingerprint, Goroutine, Pattern, Race};
+use std::collections::HashMap;
 
 /// Columns from which two accesses stand side by side.
 const SIDE_BY_SIDE: usize = 170;
 /// Columns of running text.
 const PROSE: usize = 100;
-/// Goroutines shown beside the accesses.
-const OTHERS: usize = 6;
+/// Groups of goroutines shown beside the accesses.
+const GROUPS: usize = 6;
 
 /// `race` for a person, fitted to the terminal.
 pub(crate) fn race_text(race: &Race) -> String {
@@ -24,6 +25,7 @@ pub(crate) fn race_text(race: &Race) -> String {
         paint(CYAN, pattern.word()),
         paint(DIM, Fingerprint::of(race).as_str())
     );
+    text.push('\n');
     text.push_str(&explanation(race, pattern, view.width));
     text.push('\n');
     text.push_str(&accesses(race, &mut view));
@@ -54,8 +56,8 @@ pub(crate) fn accesses(race: &Race, view: &mut View) -> String {
         ([first, second], Some(width)) if width >= SIDE_BY_SIDE => {
             let column = (width - 3) / 2;
             view.width = Some(column);
-            let left = access_lines(first, false, view);
-            let right = access_lines(second, true, view);
+            let left = access_lines(race.kind, first, false, view);
+            let right = access_lines(race.kind, second, true, view);
             view.width = Some(width);
             text.push_str(&side_by_side(left, right, column));
         }
@@ -64,7 +66,7 @@ pub(crate) fn accesses(race: &Race, view: &mut View) -> String {
                 if index > 0 {
                     text.push('\n');
                 }
-                push_lines(&mut text, &access_lines(access, index > 0, view));
+                push_lines(&mut text, &access_lines(race.kind, access, index > 0, view));
             }
         }
     }
@@ -91,26 +93,52 @@ pub(crate) fn paragraph(
     }
 }
 
+/// Goroutines of one stack are told together: a crash shows hundreds that wait alike.
 fn others(others: &[Goroutine], view: &mut View) -> String {
-    let mut text = String::new();
-    let shown = if view.every_frame { others.len() } else { OTHERS };
-    for goroutine in others.iter().take(shown) {
-        let mut head = Line::default();
-        head.push(BOLD, &format!("goroutine {}", goroutine.id));
-        head.push(DIM, &format!("  {}", clean(&goroutine.status)));
-        text.push('\n');
-        push_lines(&mut text, &[head]);
-        push_lines(&mut text, &stack_lines(&goroutine.stack, view, true));
-        if !goroutine.created_at.frames.is_empty() {
-            push_lines(&mut text, &[Line::plain("  created at")]);
-            push_lines(&mut text, &stack_lines(&goroutine.created_at, view, false));
+    let mut groups: Vec<Vec<&Goroutine>> = Vec::new();
+    let mut index = HashMap::new();
+    for goroutine in others {
+        let at = *index.entry((&goroutine.stack, &goroutine.created_at)).or_insert(groups.len());
+        match groups.get_mut(at) {
+            Some(group) => group.push(goroutine),
+            None => groups.push(vec![goroutine]),
         }
     }
-    if others.len() > shown {
-        let more = format!("… and {} more goroutines in the report", others.len() - shown);
+    let mut text = String::new();
+    let shown = if view.every_frame { groups.len() } else { GROUPS };
+    for group in groups.iter().take(shown) {
+        text.push('\n');
+        push_lines(&mut text, &group_lines(group, view));
+    }
+    let hidden: usize = groups.iter().skip(shown).map(Vec::len).sum();
+    if hidden > 0 {
+        let more = format!("… and {hidden} more goroutines in the report");
         text.push_str(&format!("\n{}\n", paint(DIM, &more)));
     }
     text
+}
+
+fn group_lines(group: &[&Goroutine], view: &mut View) -> Vec<Line> {
+    let mut ids: Vec<String> = group.iter().take(6).map(|one| one.id.to_string()).collect();
+    if group.len() > ids.len() {
+        ids.push("…".to_owned());
+    }
+    let mut head = Line::default();
+    if group.len() == 1 {
+        head.push(BOLD, &format!("goroutine {}", ids.join("")));
+    } else {
+        head.push(BOLD, &format!("{} goroutines", group.len()));
+        head.push(DIM, &format!(" {}", ids.join(", ")));
+    }
+    let Some(first) = group.first() else { return vec![head] };
+    head.push(DIM, &format!("  {}", clean(&first.status)));
+    let mut lines = vec![head];
+    lines.extend(stack_lines(&first.stack, view, true));
+    if !first.created_at.frames.is_empty() {
+        lines.push(Line::plain("  created at"));
+        lines.extend(stack_lines(&first.created_at, view, false));
+    }
+    lines
 }
 
 fn side_by_side(left: Vec<Line>, right: Vec<Line>, column: usize) -> String {

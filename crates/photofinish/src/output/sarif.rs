@@ -8,7 +8,8 @@
 //!
 //! Start at [`sarif_of_findings`] or [`sarif_of_races`].
 
-use photofinish_model::{Access, Fingerprint, Frame, Pattern, Race, Stack, user_frame};
+use super::stack::is_about_memory;
+use photofinish_model::{Access, Fingerprint, Frame, Kind, Pattern, Race, Stack, user_frame};
 use photofinish_store::{Finding, Repository, State, short_function, title_of};
 use serde_json::{Value, json};
 
@@ -117,18 +118,24 @@ fn result(
     let paths = Paths { repository };
     let mut accesses: Vec<&Access> = race.accesses.iter().collect();
     accesses.sort_by_key(|access| marked(&access.stack).map(|frame| frame.function.clone()));
-    let ends: Vec<&Frame> = accesses.iter().filter_map(|access| marked(&access.stack)).collect();
+    // A deadlock has no access: then it is where the first goroutine waits.
+    let mut ends = accesses
+        .iter()
+        .map(|access| &access.stack)
+        .chain(race.others.iter().map(|goroutine| &goroutine.stack))
+        .filter_map(marked);
     let locations: Vec<Value> =
-        ends.iter().take(1).map(|frame| paths.location(frame, None)).collect();
+        ends.next().map(|frame| paths.location(frame, None)).into_iter().collect();
     let mut related: Vec<Value> = Vec::new();
     for (access, frame) in
         accesses.iter().filter_map(|access| Some((access, marked(&access.stack)?))).skip(1)
     {
-        related.push(paths.location(frame, Some(&describe(access))));
+        related.push(paths.location(frame, Some(&describe(race.kind, access))));
     }
     for access in &accesses {
         if let Some(frame) = marked(&access.created_at) {
-            let message = format!("creation of the goroutine of the {}", access.op);
+            let message =
+                format!("its goroutine was created here: {}", describe(race.kind, access));
             related.push(paths.location(frame, Some(&message)));
         }
     }
@@ -139,7 +146,7 @@ fn result(
         .iter()
         .enumerate()
         .filter(|(_, access)| !access.stack.frames.is_empty())
-        .map(|(index, access)| paths.thread_flow(index, access))
+        .map(|(index, access)| paths.thread_flow(race.kind, index, access))
         .collect();
     let mut result = json!({
         "ruleId": pattern.word(),
@@ -171,10 +178,12 @@ fn message(race: &Race, pattern: Pattern) -> String {
     )
 }
 
-fn describe(access: &Access) -> String {
+fn describe(kind: Kind, access: &Access) -> String {
+    let (what, by) =
+        if is_about_memory(kind) { (access.op.word(), "by") } else { ("happened", "in") };
     match access.goroutine {
-        Some(id) => format!("{} by goroutine {id}", access.op),
-        None => access.op.to_string(),
+        Some(id) => format!("{what} {by} goroutine {id}"),
+        None => what.to_owned(),
     }
 }
 
@@ -189,7 +198,7 @@ struct Paths<'a> {
 
 impl Paths<'_> {
     /// From the creation of the goroutine to its access, outermost first.
-    fn thread_flow(&self, index: usize, access: &Access) -> Value {
+    fn thread_flow(&self, kind: Kind, index: usize, access: &Access) -> Value {
         let created = access.created_at.frames.iter().rev().map(|frame| (frame, "creates it"));
         let mut steps: Vec<Value> = created
             .chain(access.stack.frames.iter().rev().map(|frame| (frame, "")))
@@ -199,13 +208,11 @@ impl Paths<'_> {
             })
             .collect();
         if let (Some(last), Some(frame)) = (steps.last_mut(), access.stack.frames.first()) {
-            last["location"] = self.location(frame, Some(&describe(access)));
+            last["location"] = self.location(frame, Some(&describe(kind, access)));
             last["importance"] = json!("essential");
         }
-        let id = access
-            .goroutine
-            .map_or_else(|| format!("access {index}"), |id| format!("goroutine {id}"));
-        json!({"id": format!("{id} ({})", access.op), "locations": steps})
+        let id = access.goroutine.map_or(format!("access {index}"), |id| format!("goroutine {id}"));
+        json!({"id": id, "message": {"text": describe(kind, access)}, "locations": steps})
     }
 
     fn location(&self, frame: &Frame, message: Option<&str>) -> Value {

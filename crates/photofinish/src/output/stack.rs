@@ -1,7 +1,7 @@
 //! A stack as lines: the frame to look at marked, the user's own code bright, the rest dim.
 
 use super::style::{BOLD, CYAN, DIM, RED, clean, paint, shorten, shorten_front};
-use photofinish_model::{Access, CodeOrigin, Frame, Stack, canonical_function, user_frame};
+use photofinish_model::{Access, CodeOrigin, Frame, Kind, Stack, canonical_function, user_frame};
 use photofinish_store::{Sources, short_function};
 
 /// A line of text that knows how wide it is without its colours.
@@ -46,13 +46,26 @@ impl Line {
     }
 }
 
-/// One access: what it did, its stack, where its goroutine was created.
-pub(crate) fn access_lines(access: &Access, previous: bool, view: &mut View) -> Vec<Line> {
+/// One access: what it did, its stack, where its goroutine was created. In a panic or a fatal error
+/// that is not about memory, it is just the goroutine that died.
+pub(crate) fn access_lines(
+    kind: Kind,
+    access: &Access,
+    previous: bool,
+    view: &mut View,
+) -> Vec<Line> {
     let mut head = Line::default();
-    let op = access.op.word().replace('-', " ");
-    let colour = if access.op.is_write() { RED } else { CYAN };
-    head.push(colour.bold(), &format!("{}{op}", if previous { "previous " } else { "" }));
-    head.push(anstyle::Style::new(), &by(access));
+    if is_about_memory(kind) {
+        let op = access.op.word().replace('-', " ");
+        let colour = if access.op.is_write() { RED } else { CYAN };
+        head.push(colour.bold(), &format!("{}{op}", if previous { "previous " } else { "" }));
+    } else {
+        head.push(RED.bold(), "happened");
+    }
+    head.push(
+        anstyle::Style::new(),
+        &whose(access, if is_about_memory(kind) { "by" } else { "in" }),
+    );
     if let Some(address) = access.address {
         let size = access.size.map(|size| format!(", {size} bytes")).unwrap_or_default();
         head.push(DIM, &format!("  at 0x{address:012x}{size}"));
@@ -104,11 +117,19 @@ pub(crate) fn stack_lines(stack: &Stack, view: &mut View, excerpt: bool) -> Vec<
     lines
 }
 
-fn by(access: &Access) -> String {
+/// Whether what an access did to memory means something in a report of this kind.
+pub(crate) fn is_about_memory(kind: Kind) -> bool {
+    matches!(kind, Kind::DataRace | Kind::ConcurrentMap | Kind::UseAfterFree)
+}
+
+/// ` by goroutine 7 on thread T2 (running)`.
+fn whose(access: &Access, by: &str) -> String {
     let mut text = String::new();
     match access.goroutine {
-        Some(photofinish_model::GoroutineId::Main) => text.push_str(" by main goroutine"),
-        Some(id) => text.push_str(&format!(" by goroutine {id}")),
+        Some(photofinish_model::GoroutineId::Main) => {
+            text.push_str(&format!(" {by} the main goroutine"))
+        }
+        Some(id) => text.push_str(&format!(" {by} goroutine {id}")),
         None => {}
     }
     if let Some(thread) = &access.thread {

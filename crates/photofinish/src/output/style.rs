@@ -67,10 +67,10 @@ pub(crate) fn shorten_front(text: &str, width: usize) -> String {
     format!("…{kept}")
 }
 
-/// `text` in lines of at most `width` columns, broken at spaces.
+/// `text` in lines of at most `width` columns, broken at spaces (not at U+00A0).
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
+    for word in text.split([' ', '\n', '\t']).filter(|word| !word.is_empty()) {
         let last = lines.len() - 1;
         let line = &mut lines[last];
         if line.is_empty() {

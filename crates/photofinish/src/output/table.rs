@@ -3,7 +3,7 @@
 //! Wide: one line each. Narrow: a second line for where and whose. Where stdout is no terminal
 //! nothing is cut, so that `grep` and `awk` find whole names. Start at [`findings_table`].
 
-use super::stack::Line;
+use super::stack::{Line, is_about_memory};
 use super::style::{BOLD, DIM, ago, clean, of_state, shorten, terminal_width};
 use anstyle::Style;
 use jiff::Timestamp;
@@ -73,12 +73,22 @@ impl Row {
             id: short_id(finding).to_owned(),
             state: finding.state,
             pattern: finding.pattern.word().to_owned(),
-            place: format!("{}{light}", clean(&finding.title)),
+            place: format!("{}{light}", clean(&place_of(finding))),
             count: finding.count.to_string(),
             sources: sources.join(", "),
             last_seen: ago(finding.last_seen, now),
             owner: clean(&finding.owners.join(" ")),
         }
+    }
+}
+
+/// Both ends of a race; for a crash also what it said.
+fn place_of(finding: &Finding) -> String {
+    let race = &finding.race;
+    if is_about_memory(race.kind) || finding.title == race.headline {
+        finding.title.clone()
+    } else {
+        format!("{}: {}", finding.title, race.headline)
     }
 }
 

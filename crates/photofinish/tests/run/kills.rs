@@ -26,7 +26,12 @@ fn kill_at_random(house: &House, rounds: u64) {
     for _ in 0..rounds {
         let mut command = house.run(&["--keep-spool", "--restart=no"], &["slowly=2000"]);
         let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let pause = Duration::from_millis(random(700));
+        // Two in three die while reports are being printed, the others at any moment.
+        let pause = Duration::from_millis(random(300));
+        if random(3) > 0 {
+            let printed_before = printed(&house.spool());
+            until("reports", || printed(&house.spool()) > printed_before);
+        }
         std::thread::sleep(pause);
         let victim = match random(2) {
             0 => Some(run.id()),
@@ -58,7 +63,10 @@ fn with_a_spool_that_is_cleaned_up_the_programs_own_ledger_agrees() {
     for round in 0..rounds {
         let mut command = house.run(&["--restart=no"], &[&word, "slowly=2000"]);
         let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(200 + random(400)));
+        let written = || std::fs::metadata(&ledger).map_or(0, |ledger| ledger.len());
+        let before = written();
+        until("reports", || written() > before);
+        std::thread::sleep(Duration::from_millis(random(300)));
         let victim = if round % 2 == 0 { Some(run.id()) } else { child_of(run.id()) };
         signal(victim.unwrap_or(run.id()), Signal::KILL);
         wait_for("the end of run", || run.try_wait().unwrap());

@@ -80,7 +80,7 @@ impl Assembler {
     pub(crate) fn finish_source(&mut self, source: &str, out: &mut impl FnMut(Report)) {
         let (ended, open) = std::mem::take(&mut self.open)
             .into_iter()
-            .partition(|open| open.envelope.source == source);
+            .partition(|open| open.envelope.source.starts_with(source));
         self.open = open;
         for open in ended {
             emit(open, Ending::Stream, out);
@@ -99,16 +99,18 @@ impl Assembler {
         let block = match head.sort {
             Sort::GoRace => Block::Go(GoBlock::new(false)),
             Sort::Tsan => Block::Tsan(TsanBlock::new(head.rest, false)),
+            Sort::Failure if self.repeated(line) => return true,
             Sort::Failure if failure_prefix(&prefix, &text[..head.start]) => {
                 Block::Failure(text[head.start..].to_owned())
             }
             Sort::Failure => return false,
-            Sort::Serving => Block::Crash(CrashBlock::new(head.sort, head.rest)),
+            Sort::Serving => Block::Crash(CrashBlock::new(head.sort, head.rest, false)),
             Sort::Fatal | Sort::Panic => {
-                if self.nested(line, &prefix, head) {
+                if self.nested(line, text, &prefix, head) {
                     return true;
                 }
-                Block::Crash(CrashBlock::new(head.sort, head.rest))
+                let glued = head.start > 0 && !text[..head.start].ends_with(' ');
+                Block::Crash(CrashBlock::new(head.sort, head.rest, glued))
             }
         };
         // `http: panic serving` stands behind the logger's time stamp, its trace does not.
@@ -130,8 +132,8 @@ impl Assembler {
         let mut idx = 0;
         while idx < self.open.len() {
             let open = &self.open[idx];
-            let same = open.envelope.source == line.source && open.envelope.prefix == *prefix
-                || open.envelope.prefix.strip(prefix.text()).0 == Fit::Exact;
+            let same =
+                open.envelope.source == line.source && same_prefix(&open.envelope.prefix, prefix);
             let over = same
                 && match (&open.block, new) {
                     (Block::Go(old), Block::Go(_)) => old.is_empty() || old.is_complete(),
@@ -142,9 +144,13 @@ impl Assembler {
                 };
             if over {
                 emit(self.open.remove(idx), Ending::Expired, out);
-            } else {
-                idx += 1;
+                continue;
             }
+            // The delimiter that seemed to come too early was the new report's.
+            if let (true, Block::Go(old)) = (same, &mut self.open[idx].block) {
+                old.reopen();
+            }
+            idx += 1;
         }
         if self.open.len() >= MAX_OPEN {
             emit(self.open.remove(0), Ending::Expired, out);
@@ -153,15 +159,18 @@ impl Assembler {
 
     /// Whether the words belong to a crash that is being told: a panic while panicking, the same
     /// line doubled, a second thread's last words.
-    fn nested(&mut self, line: &Line<'_>, prefix: &Prefix, head: Head<'_>) -> bool {
+    fn nested(&mut self, line: &Line<'_>, text: &str, prefix: &Prefix, head: Head<'_>) -> bool {
         let clock = self.clock;
         for open in self.open.iter_mut().rev() {
             let Block::Crash(crash) = &mut open.block else { continue };
             let near = open.envelope.touched + 2 >= clock;
+            // A panic while panicking is indented by a tab.
+            let (_, at) = open.envelope.prefix.strip(text);
+            let gap = text.get(at..head.start).filter(|gap| gap.trim().is_empty());
+            let indented = gap.is_some_and(|gap| gap.len() > usize::from(at > 0));
             if open.envelope.source == line.source
-                && (open.envelope.prefix == *prefix
-                    || prefix.strip(open.envelope.prefix.text()).0 == Fit::Exact)
-                && near
+                && same_prefix(&open.envelope.prefix, prefix)
+                && (near || indented)
                 && crash.nest(head.sort, head.rest)
             {
                 touch(&mut open.envelope, line, clock);
@@ -169,6 +178,15 @@ impl Assembler {
             }
         }
         false
+    }
+
+    /// Whether a detector that just failed is still complaining: one failure, several lines.
+    fn repeated(&mut self, line: &Line<'_>) -> bool {
+        let clock = self.clock;
+        let failing = self.open.iter_mut().find(|open| {
+            matches!(open.block, Block::Failure(_)) && open.envelope.source == line.source
+        });
+        failing.map(|open| touch(&mut open.envelope, line, clock)).is_some()
     }
 
     fn push(&mut self, line: &Line<'_>, prefix: Prefix, block: Block, text: &str) {
@@ -260,6 +278,15 @@ impl Assembler {
 
     /// Gives an access to the report that wants it most, or lets it open one without a head.
     fn access(&mut self, line: &Line<'_>, text: &str, access: &AccessLine) -> bool {
+        let clock = self.clock;
+        let doubled = self.open.iter_mut().find(|open| {
+            let (_, at) = open.envelope.prefix.strip(text);
+            open.envelope.source == line.source && text[at..].trim() == open.envelope.last
+        });
+        if let Some(open) = doubled {
+            touch(&mut open.envelope, line, clock);
+            return true;
+        }
         let wants = |open: &Open| match &open.block {
             Block::Go(go) => go.wants_access(access),
             Block::Tsan(tsan) => tsan.wants_access(access),
@@ -298,13 +325,9 @@ impl Assembler {
 
     /// Opens a report whose first line was lost: only at a whole access line.
     fn headless(&mut self, line: &Line<'_>, text: &str, access: &AccessLine) -> bool {
-        let doubled = self.open.iter().any(|open| {
-            let (_, at) = open.envelope.prefix.strip(text);
-            open.envelope.source == line.source && text[at..].trim() == open.envelope.last
-        });
         let prefix = Prefix::new(&text[..access.start]);
-        if doubled || !access.colon || access.address.is_none() || !prefix.plausible() {
-            return doubled;
+        if !access.colon || access.address.is_none() || !prefix.plausible() {
+            return false;
         }
         if self.open.len() >= MAX_OPEN {
             return false;
@@ -371,6 +394,11 @@ fn rank(envelope: &Envelope, text: &str) -> u8 {
         Fit::None if !envelope.confirmed => 1,
         Fit::None => 0,
     }
+}
+
+/// Whether two first lines carry the same prefix, but for the clock.
+fn same_prefix(old: &Prefix, new: &Prefix) -> bool {
+    old == new || (!old.is_empty() && old.strip(new.text()) == (Fit::Exact, new.text().len()))
 }
 
 fn touch(envelope: &mut Envelope, line: &Line<'_>, clock: u64) {

@@ -28,10 +28,11 @@ pub(crate) enum Fit {
 const MAX_PREFIX: usize = 512;
 
 impl Prefix {
-    /// The prefix `text`; indentation alone is none.
+    /// The prefix `text`; indentation alone is none, and neither are a page's tags.
     pub(crate) fn new(text: &str) -> Self {
         let text = text.trim_end();
-        if text.trim().is_empty() || text.len() > MAX_PREFIX {
+        let tags = text.trim_start().starts_with('<') && text.ends_with('>');
+        if text.trim().is_empty() || tags || text.len() > MAX_PREFIX {
             return Prefix::default();
         }
         Prefix(text.to_owned())
@@ -81,7 +82,11 @@ impl Prefix {
         let text = self.0.as_str();
         let marks = text.ends_with(['|', ']', '>', ':', '=', '"', '#']) || text.ends_with("Z");
         let shipped = text.contains(|c: char| c.is_ascii_digit() || c == '|' || c == ']');
-        text.is_empty() || text.chars().all(|c| c == '>' || c == ' ') || (marks && shipped)
+        let word = |word: &&str| word.len() > 1 && word.bytes().all(|b| b.is_ascii_lowercase());
+        let sentence = text.split([' ', '\t']).filter(word).count() > 1;
+        text.is_empty()
+            || text.chars().all(|c| c == '>' || c == ' ')
+            || (shipped && (marks || !sentence))
     }
 }
 

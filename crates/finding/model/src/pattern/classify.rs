@@ -54,8 +54,11 @@ impl<'a> Side<'a> {
         self.touch == Touch::Atomic || self.access.op.is_atomic()
     }
 
-    fn calls(&self, names: &[&str]) -> bool {
-        matches!(&self.touch, Touch::Call(called) if names.iter().any(|name| called.starts_with(name)))
+    /// A frame above the user's begins with one of `names`.
+    fn is_inside(&self, names: &[&str]) -> bool {
+        let user = user_frame(&self.access.stack).unwrap_or(self.access.stack.frames.len());
+        let above = &self.access.stack.frames[..user];
+        above.iter().any(|frame| names.iter().any(|name| frame.function.starts_with(name)))
     }
 
     fn stack_has(&self, part: &str) -> bool {
@@ -94,13 +97,13 @@ fn by_library(sides: &[Side]) -> Option<Pattern> {
         Some(Pattern::ChannelClose)
     } else if any(&|side| side.is_atomic()) && !sides.iter().all(Side::is_atomic) {
         Some(Pattern::MixedAtomic)
-    } else if any(&|side| side.calls(BUFFERS)) {
+    } else if any(&|side| side.is_inside(BUFFERS)) {
         Some(Pattern::SharedBuffer)
     } else if any(&|side| {
         side.touch == Touch::Plain && GROWTH.iter().any(|name| side.stack_has(name))
     }) {
         Some(Pattern::SliceHeader)
-    } else if any(&|side| matches!(side.touch, Touch::Call(_))) {
+    } else if any(&|side| matches!(side.touch, Touch::Library(_))) {
         Some(Pattern::UnsafeApi)
     } else {
         None

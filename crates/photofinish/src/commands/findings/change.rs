@@ -15,10 +15,16 @@ struct DecisionArgs {
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
     /// Who decides
-    #[arg(long, env = "PHOTOFINISH_BY", value_name = "WHO", default_value_t = user())]
+    #[arg(long, env = "PHOTOFINISH_BY", hide_env_values = true, value_name = "WHO", default_value_t = user())]
     by: String,
     /// Why
-    #[arg(long, visible_alias = "reason", value_name = "TEXT", default_value = "")]
+    #[arg(
+        long,
+        visible_alias = "reason",
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
     why: String,
 }
 

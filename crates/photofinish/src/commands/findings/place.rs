@@ -10,15 +10,22 @@ use std::path::{Path, PathBuf};
 pub(crate) struct StoreArgs {
     /// The database of findings [default: store.path of photofinish.toml, else
     /// ~/.local/state/photofinish/findings.db]
-    #[arg(long, env = "PHOTOFINISH_STORE", value_name = "FILE", global = true)]
+    #[arg(
+        long,
+        env = "PHOTOFINISH_STORE",
+        hide_env_values = true,
+        value_name = "FILE",
+        global = true
+    )]
     pub(crate) store: Option<PathBuf>,
 }
 
 impl StoreArgs {
     /// The file, and whether somebody named it.
     pub(crate) fn path(&self, config: &Config) -> anyhow::Result<(PathBuf, bool)> {
+        let flag = self.store.clone().filter(|path| !path.as_os_str().is_empty());
         let configured = || config.store.path.as_deref().map(|path| config.path(path));
-        match self.store.clone().or_else(configured) {
+        match flag.or_else(configured) {
             Some(path) => Ok((path, true)),
             None => Ok((default_path().map_err(store_error)?, false)),
         }

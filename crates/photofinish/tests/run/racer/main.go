@@ -103,6 +103,10 @@ func main() {
 			for range number {
 				os.Stderr.Write(block)
 			}
+		case "await": // until a file is there
+			for _, err := os.Stat(value); err != nil; _, err = os.Stat(value) {
+				time.Sleep(5 * time.Millisecond)
+			}
 		case "sleep":
 			time.Sleep(time.Duration(number) * time.Millisecond)
 		case "exit":

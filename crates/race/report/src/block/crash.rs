@@ -24,6 +24,8 @@ use photofinish_model::{
 pub(crate) struct CrashBlock {
     sort: Sort,
     message: String,
+    /// Something that is no prefix may stand in front: half a line of somebody else's.
+    glued: bool,
     goroutines: Vec<Goroutine>,
     section: Section,
     frames: Frames,
@@ -56,7 +58,7 @@ const MAX_MESSAGE: usize = 2048;
 const MAX_NESTED: u32 = 32;
 
 impl CrashBlock {
-    pub(crate) fn new(sort: Sort, message: &str) -> Self {
+    pub(crate) fn new(sort: Sort, message: &str, glued: bool) -> Self {
         let mut end = message.len().min(MAX_MESSAGE);
         while !message.is_char_boundary(end) {
             end -= 1;
@@ -64,6 +66,7 @@ impl CrashBlock {
         let mut block = CrashBlock {
             sort,
             message: String::new(),
+            glued,
             goroutines: Vec::new(),
             section: Section::Message,
             frames: Frames::default(),
@@ -123,7 +126,11 @@ impl CrashBlock {
         }
         if let Some(line) = parse_goroutine(offer.text) {
             let clean = offer.text[..line.start].trim().is_empty();
-            let same = offer.fit >= Fit::Shape || (prefix_is_empty && offer.fit == Fit::Plain);
+            let same = match offer.fit {
+                Fit::Exact | Fit::Shape => true,
+                Fit::Plain => prefix_is_empty,
+                Fit::None => self.glued,
+            };
             if (same && clean) || self.is_known() || self.has_trace() {
                 self.goroutine(line, &offer.text[line.start..]);
                 return Answer::Taken;
@@ -257,13 +264,14 @@ impl CrashBlock {
 
     /// Whether the message is believed without a trace.
     fn stands_alone(&self, ending: Ending, envelope: &Envelope) -> bool {
-        if self.is_known() && envelope.prefix.plausible() {
-            return true;
-        }
+        let plausible = envelope.prefix.plausible() && !self.message.is_empty();
         let last = ending == Ending::Stream && self.waited <= 3;
-        envelope.prefix.is_empty()
-            && !self.message.is_empty()
-            && (self.proven || self.has_trace() || last)
+        let own = matches!(kind(self.sort, &self.message), Kind::ClosedChannel | Kind::SyncMisuse);
+        match () {
+            () if self.is_known() || self.proven || self.has_trace() => plausible,
+            () if last => plausible && (own || envelope.prefix.is_empty()),
+            () => false,
+        }
     }
 }
 

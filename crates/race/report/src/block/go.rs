@@ -139,8 +139,7 @@ impl GoBlock {
         let mut accesses = self.race.accesses.iter().zip(self.created);
         match accesses.find(|(access, _)| access.goroutine == goroutine) {
             Some((_, false)) => 2,
-            _ if self.race.accesses.len() == 2 => 1,
-            _ => 0,
+            _ => u8::from(!self.is_empty()),
         }
     }
 
@@ -173,6 +172,11 @@ impl GoBlock {
         let complete = self.is_complete();
         self.delimited = true;
         if complete { Answer::Ended } else { Answer::Taken }
+    }
+
+    /// Takes back that a delimiter came: it was another's.
+    pub(crate) fn reopen(&mut self) {
+        self.delimited = false;
     }
 
     /// Takes a line that is neither access, created-at nor delimiter.

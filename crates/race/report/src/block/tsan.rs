@@ -134,8 +134,12 @@ impl TsanBlock {
             return true;
         }
         if let Some(description) = parse_location(text) {
-            self.race.location = Some(Location { description, stack: Stack::default() });
-            self.section = Section::Location;
+            // A second one says less: it is the segment that a stack or a heap lies in.
+            self.section = Section::Ignored;
+            if self.race.location.is_none() {
+                self.race.location = Some(Location { description, stack: Stack::default() });
+                self.section = Section::Location;
+            }
             return true;
         }
         if let Some(cycle) = text.strip_prefix("Cycle in lock order graph: ") {

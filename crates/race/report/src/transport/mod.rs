@@ -67,8 +67,7 @@ impl Transport {
         assembler: &mut Assembler,
         out: &mut impl FnMut(Report),
     ) {
-        let text = clean::clean(line);
-        let mut unwrapped = unwrap(&text);
+        let mut unwrapped = unwrap(&clean::clean(line));
         let mut start = at.start;
         if let Some(idx) = self.halves.iter().position(|half| half.source == unwrapped.source) {
             let half = self.halves.swap_remove(idx);
@@ -78,19 +77,14 @@ impl Transport {
         if unwrapped.unfinished && unwrapped.text.len() < MAX_JOINED {
             if self.halves.len() >= MAX_HALVES {
                 let oldest = self.halves.remove(0);
-                give(
-                    &oldest.source,
-                    &oldest.text,
-                    oldest.start..at.start,
-                    triggers,
-                    assembler,
-                    out,
-                );
+                let at = oldest.start..at.start;
+                give(&oldest.source, &oldest.text, at, MAX_DEPTH, triggers, assembler, out);
             }
             self.halves.push(Half { source: unwrapped.source, text: unwrapped.text, start });
             return;
         }
-        give(&unwrapped.source, &unwrapped.text, start..at.end, triggers, assembler, out);
+        let at = start..at.end;
+        give(&unwrapped.source, &unwrapped.text, at, MAX_DEPTH, triggers, assembler, out);
     }
 
     /// Gives up waiting for other halves.
@@ -98,43 +92,42 @@ impl Transport {
         let triggers = Triggers::new();
         for half in std::mem::take(&mut self.halves) {
             let end = half.start + half.text.len() as u64;
-            give(&half.source, &half.text, half.start..end, &triggers, assembler, out);
+            give(&half.source, &half.text, half.start..end, MAX_DEPTH, &triggers, assembler, out);
         }
     }
 }
 
-/// Hands over a finished text: line by line if it has several.
+/// Hands over a finished text: line by line if it has several, each of which may be wrapped.
 fn give(
     source: &str,
     text: &str,
     at: Range<u64>,
+    depth: usize,
     triggers: &Triggers,
     assembler: &mut Assembler,
     out: &mut impl FnMut(Report),
 ) {
     let wanted = triggers.in_line(text.as_bytes());
-    let text = match wanted {
+    let inner = unwrap(text);
+    let source = format!("{source}{}", inner.source);
+    let text = inner.text.strip_suffix('\n').unwrap_or(&inner.text);
+    let text = match wanted && !text.contains('\n') {
         true => escape::newlines(text),
         false => text.into(),
     };
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    if !text.contains('\n') {
-        return assembler.line(Line { source, text, at }, out);
-    }
-    if !wanted {
-        for text in text.split('\n') {
-            let text = text.trim_end_matches('\r');
-            assembler.line(Line { source, text, at: at.clone() }, out);
-        }
-        return;
+    let text = text.trim_end_matches(['\n', '\r']);
+    if depth == 0 || !text.contains('\n') {
+        return assembler.line(Line { source: &source, text, at }, out);
     }
     // A string with a report in it is a document of its own: nothing before it belongs to it.
-    let document = format!("{source}\u{0}{}", at.start);
+    let document = if wanted { format!("{source}\u{0}{}", at.start) } else { source };
     for text in text.split('\n') {
         let text = text.trim_end_matches('\r');
-        assembler.line(Line { source: &document, text, at: at.clone() }, out);
+        give(&document, text, at.clone(), depth - 1, triggers, assembler, out);
     }
-    assembler.finish_source(&document, out);
+    if wanted {
+        assembler.finish_source(&document, out);
+    }
 }
 
 /// Takes the text out of CRI, JSON and `key="…"` wrappings, outermost first.
@@ -181,5 +174,5 @@ fn cri(text: &str) -> Option<Unwrapped> {
 fn may_wrap(prefix: &str) -> bool {
     let torn = prefix.trim_end().ends_with(" by") || prefix.contains(" at 0x");
     prefix.is_empty()
-        || (prefix.ends_with([' ', '\t', '|']) && !torn && head::find(prefix).is_none())
+        || (prefix.ends_with([' ', '\t', '|', ':', ']']) && !torn && head::find(prefix).is_none())
 }

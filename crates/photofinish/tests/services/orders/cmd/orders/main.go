@@ -1,0 +1,30 @@
+// Command orders is a service that hunt's tests know the races of: a counter, a slice, and a pointer
+// published without a lock. With `-tags repaired` it has none. It ends at once when told to by FAIL, and
+// never answers when told to by SILENT.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"time"
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:8080", "where to listen")
+	flag.Parse()
+	if reason := os.Getenv("FAIL"); reason != "" {
+		log.Fatalf("orders: %s", reason)
+	}
+	if os.Getenv("SILENT") != "" {
+		time.Sleep(time.Hour)
+	}
+	book := newBook()
+	http.HandleFunc("/order", func(w http.ResponseWriter, r *http.Request) {
+		book.place(r.FormValue("item"))
+		fmt.Fprintln(w, book.count())
+	})
+	log.Fatal(http.ListenAndServe(*addr, nil))
+}

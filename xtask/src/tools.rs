@@ -1,0 +1,92 @@
+//! What the steps need: commands with Go on PATH, and whatever is missing installed where that is
+//! allowed (as root on a Debian-like system; elsewhere we say what to do).
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use photofinish_testkit::{Error, Toolchain, try_go_toolchain, workspace_root};
+
+/// A command in the root of the workspace, with the Go toolchain first on PATH.
+pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Result<Command, String> {
+    let toolchain = go()?;
+    let mut command = Command::new(program);
+    command.current_dir(workspace_root()).env("PATH", toolchain.path()).stdin(Stdio::null());
+    if std::env::var_os("GOTOOLCHAIN").is_none() {
+        // No other version is fetched behind our back.
+        command.env("GOTOOLCHAIN", "local");
+    }
+    Ok(command)
+}
+
+/// Cargo, the one that runs us.
+pub(crate) fn cargo() -> Result<Command, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = command(cargo)?;
+    // Set for us by `cargo run`; a build in another copy of the tree must not see it.
+    command.env_remove("CARGO_MANIFEST_DIR");
+    Ok(command)
+}
+
+/// The Go toolchain, fetched if need be, with the C compiler and the pip it needs.
+pub(crate) fn go() -> Result<&'static Toolchain, String> {
+    match try_go_toolchain() {
+        Ok(toolchain) => return Ok(toolchain),
+        Err(Error::NoPip) => install_debian(&["python3", "python3-pip"]),
+        Err(error) => return Err(story(&error)),
+    }
+    try_go_toolchain().map_err(|error| story(&error))
+}
+
+/// An error, its cause and its hint, a line each.
+pub(crate) fn story(error: &Error) -> String {
+    let mut story = error.to_string();
+    if let Some(cause) = std::error::Error::source(error) {
+        story.push_str(&format!("\n  because: {cause}"));
+    }
+    if let Some(hint) = error.hint() {
+        story.push_str(&format!("\n  try: {hint}"));
+    }
+    story
+}
+
+/// Whether a program is on PATH.
+pub(crate) fn on_path(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    })
+}
+
+/// Installs Debian packages if we may. Whether it worked is seen by what is there afterwards.
+pub(crate) fn install_debian(packages: &[&str]) {
+    if !on_path("apt-get") || !is_root() {
+        return;
+    }
+    println!("installing {}", packages.join(" "));
+    for arguments in [&["update", "-qq"][..], &["install", "-qq", "-y", "--no-install-recommends"]]
+    {
+        let mut command = Command::new("apt-get");
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+        if arguments[0] == "install" {
+            command.args(packages);
+        }
+        if let Err(cause) = command.status() {
+            println!("apt-get cannot be started: {cause}");
+        }
+    }
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    // /proc/self belongs to whoever we are.
+    std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+/// Removes a folder that may not be there.
+pub(crate) fn remove_folder(folder: &Path) -> Result<(), String> {
+    match std::fs::remove_dir_all(folder) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("cannot remove {}: {cause}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
