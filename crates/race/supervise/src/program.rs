@@ -198,18 +198,15 @@ fn build_info(file: &mut impl Read) -> std::io::Result<Option<GoBuild>> {
     loop {
         let n = file.take(CHUNK as u64).read_to_end(&mut window)?;
         for at in finder.find_iter(&window) {
-            if window.len() < at + (64 << 10) {
-                file.take(64 << 10).read_to_end(&mut window)?;
-            }
+            // One that is cut off here is found again in the next window.
             if let Some(build) = window.get(at..).and_then(parse_info) {
                 return Ok(Some(build));
             }
-            break;
         }
         if n == 0 {
             return Ok(None);
         }
-        let keep = window.len().min(MAGIC.len() + (64 << 10));
+        let keep = window.len().min(CHUNK);
         window.drain(..window.len() - keep);
     }
 }

@@ -7,7 +7,7 @@
 use super::tail::{Tail, What};
 use super::{Found, Notice, chain, writers};
 use crate::gorace::Copy;
-use crate::run::Voice;
+use crate::run::{Passing, Voice};
 use crate::sink::{Delivered, Sighted, Sink, SinkError};
 use crate::spool::{Folder, State};
 use photofinish_model::{Access, Frame, Race, Stack, user_frame};
@@ -17,7 +17,6 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 /// Follows the files of one folder.
@@ -33,6 +32,8 @@ pub(crate) struct Collector {
     fatal: BTreeSet<u32>,
     raced: BTreeSet<u32>,
     trouble: Option<String>,
+    /// The disk is nearly full.
+    pub(crate) in_need: bool,
 }
 
 /// How things stand after a pass.
@@ -71,6 +72,7 @@ impl Collector {
             fatal: BTreeSet::new(),
             raced: BTreeSet::new(),
             trouble: None,
+            in_need: false,
         }
     }
 
@@ -89,11 +91,11 @@ impl Collector {
     }
 
     /// Says how far stderr of `attempt` has been passed on.
-    pub(crate) fn passed_by(&mut self, attempt: u32, passed: &Arc<AtomicU64>) {
+    pub(crate) fn passed_by(&mut self, attempt: u32, passing: &Arc<Passing>) {
         self.look(&mut |_| {});
         for tail in &mut self.tails {
             if (tail.what == What::Stderr { attempt }) {
-                tail.passed_by(passed.clone());
+                tail.passed_by(passing.clone());
             }
         }
     }
@@ -126,7 +128,7 @@ impl Collector {
             self.save(progress.delivered > 0, tell);
         }
         if !self.folder.manifest.keep {
-            self.tails.iter_mut().for_each(Tail::reclaim);
+            self.tails.iter_mut().for_each(|tail| tail.reclaim(self.in_need));
         }
         delivered.map(|()| progress)
     }

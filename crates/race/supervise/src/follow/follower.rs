@@ -4,13 +4,12 @@
 
 use super::watch::{Bell, Watch};
 use super::{Collector, Notice, Settled, chain};
-use crate::run::Voice;
+use crate::run::{Passing, Voice};
 use crate::sink::Sink;
 use crate::spool::{Ballast, Change, Folder, SpoolError};
 use photofinish_model::Fingerprint;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -32,7 +31,8 @@ pub(crate) struct Follower {
 }
 
 enum Order {
-    Started { attempt: u32, pid: u32, passed: Arc<AtomicU64> },
+    Starting { attempt: u32, passing: Arc<Passing> },
+    Started { attempt: u32, pid: u32 },
     Settle { attempt: u32, reply: oneshot::Sender<Settled> },
     Open { asked: Vec<Fingerprint>, reply: oneshot::Sender<Vec<Fingerprint>> },
     Stop,
@@ -94,9 +94,14 @@ impl Follower {
         Ok(Follower { orders, bell, thread: Some(thread) })
     }
 
-    /// A start of the program: who it is, and how far its stderr has been passed on.
-    pub(crate) fn started(&self, attempt: u32, pid: u32, passed: Arc<AtomicU64>) {
-        self.order(Order::Started { attempt, pid, passed });
+    /// A start of the program is to come, whose stderr somebody passes on.
+    pub(crate) fn starting(&self, attempt: u32, passing: Arc<Passing>) {
+        self.order(Order::Starting { attempt, passing });
+    }
+
+    /// The program was started, as this process.
+    pub(crate) fn started(&self, attempt: u32, pid: u32) {
+        self.order(Order::Started { attempt, pid });
     }
 
     /// Reads and delivers all that the dead of `attempt` wrote; what could not be delivered is
@@ -145,8 +150,14 @@ impl Work {
     fn pass(&mut self) -> bool {
         self.voice.wake();
         match self.ballast.check() {
-            Some(Change::GivenUp) => self.tell(Notice::DiskFull),
-            Some(Change::Back) => self.tell(Notice::DiskBack),
+            Some(Change::GivenUp) => {
+                self.own.in_need = true;
+                self.tell(Notice::DiskFull);
+            }
+            Some(Change::Back) => {
+                self.own.in_need = false;
+                self.tell(Notice::DiskBack);
+            }
             None => {}
         }
         if self.away.as_ref().is_some_and(|away| Instant::now() < away.retry_at) {
@@ -202,11 +213,13 @@ impl Work {
     fn obey(&mut self) -> bool {
         while let Ok(order) = self.orders.try_recv() {
             match order {
-                Order::Started { attempt, pid, passed } => {
+                Order::Starting { attempt, passing } => {
                     self.own.forget_before(attempt);
-                    self.own.state_mut().pids.insert(attempt, pid);
-                    self.own.passed_by(attempt, &passed);
+                    self.own.passed_by(attempt, &passing);
                     self.own.announce(self.sink.as_mut());
+                }
+                Order::Started { attempt, pid } => {
+                    self.own.state_mut().pids.insert(attempt, pid);
                     let notices = self.notices.clone();
                     self.own.save(false, &mut |notice| drop(notices.send(notice)));
                 }

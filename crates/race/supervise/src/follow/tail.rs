@@ -1,5 +1,6 @@
 //! One file that somebody writes and we read: where we are, what is in it, what waits.
 
+use crate::run::Passing;
 use crate::spool::FileState;
 use photofinish_model::{Detector, Kind};
 use photofinish_report::{Reader, Report};
@@ -9,7 +10,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 /// Reports that may wait in memory; more stay in the file.
 const MOST_WAITING: usize = 64;
@@ -18,6 +19,8 @@ const CHUNK: usize = 256 << 10;
 const TURN: u64 = 16 << 20;
 /// Room is given back to the disk in steps of this size.
 const RECLAIM: u64 = 4 << 20;
+/// What a slow reader of our stderr may be behind the program.
+const MOST_UNREAD: u64 = 256 << 20;
 
 /// What sort of file it is, told by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +56,7 @@ pub(super) struct Tail {
     reclaimed: u64,
     reader: Reader,
     /// How far somebody else (who passes it on) has come, and before which nothing is reclaimed.
-    passed: Option<Arc<AtomicU64>>,
+    passing: Option<Arc<Passing>>,
 }
 
 impl What {
@@ -101,12 +104,12 @@ impl Tail {
             read: state.offset,
             reclaimed: state.offset,
             reader: Reader::starting_at(state.offset),
-            passed: None,
+            passing: None,
         })
     }
 
-    pub(super) fn passed_by(&mut self, passed: Arc<AtomicU64>) {
-        self.passed = Some(passed);
+    pub(super) fn passed_by(&mut self, passing: Arc<Passing>) {
+        self.passing = Some(passing);
     }
 
     /// Reads what was added, showing each piece and its offset to `seen`.
@@ -174,12 +177,21 @@ impl Tail {
         FileState { inode: self.inode, generation: self.generation, offset }
     }
 
-    /// Gives the disk back what was delivered and passed on.
-    pub(super) fn reclaim(&mut self) {
-        let passed = self.passed.as_ref().map_or(u64::MAX, |passed| passed.load(Ordering::Acquire));
-        let until = self.state().offset.min(passed) & !4095;
+    /// Gives the disk back what was delivered and passed on; in need, or when a reader of our
+    /// stderr is too far behind, also what was not passed on.
+    pub(super) fn reclaim(&mut self, need: bool) {
+        let mut until = self.state().offset;
+        if let Some(passing) = &self.passing {
+            let passed = passing.passed.load(Ordering::Acquire);
+            let most = if need { RECLAIM } else { MOST_UNREAD };
+            until = until.min(passed.max(self.read.saturating_sub(most)));
+        }
+        until &= !4095;
         if until < self.reclaimed + RECLAIM {
             return;
+        }
+        if let Some(passing) = &self.passing {
+            passing.reclaimed.store(until, Ordering::Release);
         }
         let flags = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
         let from = self.reclaimed & !4095;

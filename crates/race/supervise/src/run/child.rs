@@ -69,7 +69,7 @@ pub(super) struct Start<'a> {
 
 impl Child {
     pub(super) fn start(start: Start<'_>) -> Result<Child, RunError> {
-        let mut words = start.launcher.iter().cloned().collect::<Vec<_>>();
+        let mut words = start.launcher.to_vec();
         words.push(start.program.as_os_str().to_owned());
         words.extend(start.command.iter().skip(1).cloned());
         let mut words = words.into_iter();

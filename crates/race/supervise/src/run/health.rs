@@ -48,9 +48,13 @@ async fn answer(
     begun: Instant,
     status: &Mutex<Status>,
 ) -> std::io::Result<()> {
-    let mut request = [0; 1024];
-    let n = stream.read(&mut request).await?;
-    let line = String::from_utf8_lossy(&request[..n]);
+    let mut request = Vec::with_capacity(1024);
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < 16 << 10 {
+        if stream.read_buf(&mut request).await? == 0 {
+            break;
+        }
+    }
+    let line = String::from_utf8_lossy(&request);
     let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
     let (code, body) = match status.lock() {
         Ok(status) => respond(&path, grace, begun, &status),

@@ -30,6 +30,8 @@ pub use plan::{Gate, Health, Outcome, Plan};
 pub use restart::{Restart, UnknownRestart};
 pub use voice::Voice;
 
+pub(crate) use voice::Passing;
+
 use crate::sink::Sink;
 use supervisor::Supervisor;
 use tokio::sync::watch;

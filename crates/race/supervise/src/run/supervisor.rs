@@ -64,7 +64,8 @@ impl<T: FnMut(Event)> Supervisor<T> {
         manifest.keep = plan.keep_spool;
         manifest.service = plan.service.clone().unwrap_or(manifest.service);
         manifest.build = plan.build.clone().unwrap_or(manifest.build);
-        let log_path = plan.spool.root().join(&manifest.run).join("race");
+        let log_path = plan.spool.root().join(&manifest.run);
+        let log_path = Folder::log_path_in(&log_path, 1);
         let mut gorace = Gorace::decide(&user_gorace(&plan), &log_path)?;
         manifest.copy = gorace.copy.clone();
         let history_size = decide_history(&plan, &mut gorace);
@@ -221,7 +222,8 @@ impl<T: FnMut(Event)> Supervisor<T> {
 
     fn start(&mut self, attempt: u32) -> Result<Child, RunError> {
         let (path, stderr) = Folder::stderr_in(&self.spool_folder, attempt)?;
-        let passed = self.voice.follow(&path).map_err(RunError::setup("passing on stderr"))?;
+        let passing = self.voice.follow(&path).map_err(RunError::setup("passing on stderr"))?;
+        self.follower.starting(attempt, passing);
         let log_path = Folder::log_path_in(&self.spool_folder, attempt);
         self.gorace.set("log_path", log_path.to_string_lossy().into_owned());
         let mut environment = self.plan.environment.clone();
@@ -246,7 +248,7 @@ impl<T: FnMut(Event)> Supervisor<T> {
             own_group: !(self.plan.init && std::io::stdin().is_terminal()),
         })?;
         self.outcome.starts = attempt;
-        self.follower.started(attempt, child.pid(), passed);
+        self.follower.started(attempt, child.pid());
         if let Ok(mut status) = self.status.lock() {
             status.pid = Some(child.pid());
             status.starts = attempt;

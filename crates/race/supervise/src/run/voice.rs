@@ -23,11 +23,20 @@ pub struct Voice {
     woken: Arc<AtomicBool>,
 }
 
+/// How far a file has been passed on, known to who passes it on and to who reclaims it.
+#[derive(Debug, Default)]
+pub(crate) struct Passing {
+    /// Every byte before this one came out of our stderr.
+    pub(crate) passed: AtomicU64,
+    /// Every byte before this one may be gone from the file.
+    pub(crate) reclaimed: AtomicU64,
+}
+
 #[derive(Debug)]
 enum Message {
     Say(String),
     Raw(Vec<u8>),
-    Follow { file: File, passed: Arc<AtomicU64> },
+    Follow { file: File, passing: Arc<Passing> },
     Wake,
     Flush(mpsc::Sender<()>),
 }
@@ -36,9 +45,10 @@ struct Mouth {
     out: Option<File>,
     messages: mpsc::Receiver<Message>,
     woken: Arc<AtomicBool>,
-    streams: Vec<(File, Arc<AtomicU64>)>,
+    streams: Vec<(File, Arc<Passing>)>,
     talk: Vec<(Instant, String)>,
     line_open: bool,
+    buffer: Vec<u8>,
 }
 
 impl Voice {
@@ -54,6 +64,7 @@ impl Voice {
             streams: Vec::new(),
             talk: Vec::new(),
             line_open: false,
+            buffer: vec![0; CHUNK],
         };
         std::thread::Builder::new().name("stderr".to_owned()).spawn(move || mouth.run())?;
         Ok(Voice { messages, woken })
@@ -77,11 +88,11 @@ impl Voice {
     }
 
     /// Passes on what is written to the file at `path`, from its beginning, and counts it.
-    pub(crate) fn follow(&self, path: &Path) -> std::io::Result<Arc<AtomicU64>> {
-        let passed = Arc::new(AtomicU64::new(0));
+    pub(crate) fn follow(&self, path: &Path) -> std::io::Result<Arc<Passing>> {
+        let passing = Arc::new(Passing::default());
         let file = File::open(path)?;
-        let _ = self.messages.send(Message::Follow { file, passed: passed.clone() });
-        Ok(passed)
+        let _ = self.messages.send(Message::Follow { file, passing: passing.clone() });
+        Ok(passing)
     }
 
     /// Something may have been written.
@@ -108,7 +119,7 @@ impl Mouth {
                 match message {
                     Message::Say(line) => self.talk.push((Instant::now(), line)),
                     Message::Raw(bytes) => self.write(&bytes),
-                    Message::Follow { file, passed } => self.streams.push((file, passed)),
+                    Message::Follow { file, passing } => self.streams.push((file, passing)),
                     Message::Wake => {}
                     Message::Flush(done) => flushed.push(done),
                 }
@@ -122,20 +133,36 @@ impl Mouth {
     }
 
     fn pass(&mut self) {
-        let mut buffer = vec![0; CHUNK];
+        let mut buffer = std::mem::take(&mut self.buffer);
         let streams = std::mem::take(&mut self.streams);
-        for (file, passed) in &streams {
-            let mut at = passed.load(Ordering::Acquire);
-            while let Ok(n @ 1..) = file.read_at(&mut buffer, at) {
+        for (file, passing) in &streams {
+            let mut at = passing.passed.load(Ordering::Acquire);
+            loop {
+                let gone = passing.reclaimed.load(Ordering::Acquire);
+                if gone > at {
+                    let n = gone - at;
+                    self.say(format!("warning: {n} bytes of stderr left out, nobody read them"));
+                    at = gone;
+                }
+                let Ok(n @ 1..) = file.read_at(&mut buffer, at) else { break };
+                if passing.reclaimed.load(Ordering::Acquire) > at {
+                    continue;
+                }
                 self.write(&buffer[..n]);
                 at += n as u64;
-                passed.store(at, Ordering::Release);
+                passing.passed.store(at, Ordering::Release);
                 self.speak(false);
             }
         }
         self.streams = streams;
+        self.buffer = buffer;
         // One that only we hold on to can grow no more: it was removed.
-        self.streams.retain(|(_, passed)| Arc::strong_count(passed) > 1);
+        self.streams.retain(|(_, passing)| Arc::strong_count(passing) > 1);
+    }
+
+    fn say(&mut self, line: String) {
+        self.talk.push((Instant::now(), line));
+        self.speak(true);
     }
 
     fn speak(&mut self, now: bool) {

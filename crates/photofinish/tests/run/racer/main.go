@@ -19,30 +19,50 @@ import (
 
 type spot struct{ a, b, c, d int }
 
-// Each call from another depth is another pair of stacks, and so another report.
+// The bits of path choose a way through these two, and so a stack that no other path has: the
+// detector reports each pair of stacks once.
 //
 //go:noinline
-func touch(depth int, where *int) {
-	if depth > 0 {
-		touch(depth-1, where)
-		return
+func left(depth, path int, where *int) {
+	if depth == 0 {
+		*where++
+	} else if path&1 == 0 {
+		left(depth-1, path>>1, where)
+	} else {
+		right(depth-1, path>>1, where)
 	}
-	*where++
 }
 
-// race makes exactly one report: two goroutines that nothing orders, at a depth not used before.
-func race(n int) {
+//go:noinline
+func right(depth, path int, where *int) {
+	if depth == 0 {
+		*where++
+	} else if path&1 == 0 {
+		left(depth-1, path>>1, where)
+	} else {
+		right(depth-1, path>>1, where)
+	}
+}
+
+// Told of each report once it is printed, where a test wants to know.
+var ledger *os.File
+
+// race makes exactly one report: two goroutines that nothing orders, on a path not used before.
+func race(path int) {
 	where := new(spot)
 	fields := []*int{&where.a, &where.b, &where.c, &where.d}
 	var group sync.WaitGroup
 	group.Add(2)
 	for range 2 {
 		go func() {
-			touch(n, fields[n%4])
+			left(12, path, fields[path%4])
 			group.Done()
 		}()
 	}
 	group.Wait()
+	if ledger != nil {
+		ledger.Write([]byte{'.'})
+	}
 }
 
 //go:noinline
@@ -83,6 +103,10 @@ func main() {
 			for range number {
 				os.Stderr.Write(block)
 			}
+		case "await": // until a file is there
+			for _, err := os.Stat(value); err != nil; _, err = os.Stat(value) {
+				time.Sleep(5 * time.Millisecond)
+			}
 		case "sleep":
 			time.Sleep(time.Duration(number) * time.Millisecond)
 		case "exit":
@@ -105,10 +129,13 @@ func main() {
 					break
 				}
 			}
-		case "deaf": // ignores TERM
+		case "deaf": // ignores TERM, for so many milliseconds, or for good
 			signal.Ignore(syscall.SIGTERM)
 			fmt.Fprintln(os.Stderr, "ready")
-			time.Sleep(time.Hour)
+			if number == 0 {
+				time.Sleep(time.Hour)
+			}
+			time.Sleep(time.Duration(number) * time.Millisecond)
 		case "child": // the rest in a child process, whose stderr is elsewhere
 			command := exec.Command(os.Args[0], words[n+1:]...)
 			command.Run()
@@ -129,13 +156,8 @@ func main() {
 			io.Copy(os.Stderr, os.Stdin)
 		case "env":
 			fmt.Fprintln(os.Stderr, os.Getenv(value))
-		case "loop": // races for ever
-			for i := 0; ; i++ {
-				race(i % 4000)
-				if i%8 == 0 {
-					time.Sleep(time.Millisecond)
-				}
-			}
+		case "ledger":
+			ledger, _ = os.OpenFile(value, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		default:
 			fmt.Fprintln(os.Stderr, "racer: what is", word)
 			os.Exit(99)
