@@ -1,13 +1,15 @@
 //! SIGKILL of `run` and of its child at random moments: what was printed is what is counted.
 
-use crate::support::{House, child_of, finish_child, printed, random, signal, until, wait_for};
+use crate::support::{
+    House, child_of, finish_child, printed, racer, random, signal, until, wait_for,
+};
 use rustix::process::Signal;
 use std::process::Stdio;
 use std::time::Duration;
 
-/// 20 here; `PHOTOFINISH_KILLS=200` for the long run.
+/// 12 here, 200 in the long run (`cargo xtask soak kill200`).
 fn rounds() -> u64 {
-    std::env::var("PHOTOFINISH_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(20)
+    if std::env::var_os("PHOTOFINISH_SOAK").is_some() { 200 } else { 12 }
 }
 
 #[test]
@@ -59,7 +61,7 @@ fn with_a_spool_that_is_cleaned_up_the_programs_own_ledger_agrees() {
     let house = House::new();
     let ledger = house.path("ledger");
     let word = format!("ledger={}", ledger.display());
-    let rounds = rounds().min(40) / 2;
+    let rounds = rounds() / 2;
     for round in 0..rounds {
         let mut command = house.run(&["--restart=no"], &[&word, "slowly=2000"]);
         let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -123,8 +125,7 @@ fn writers(house: &House) -> usize {
 }
 
 fn is_racer(pid: u32) -> bool {
-    std::fs::read_link(format!("/proc/{pid}/exe"))
-        .is_ok_and(|exe| exe.file_name().is_some_and(|name| name == "racer"))
+    std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == racer())
 }
 
 fn ignores_term(pid: u32) -> bool {

@@ -2,6 +2,7 @@
 
 use photofinish_model::Kind;
 use photofinish_store::{Filter, Store};
+use photofinish_testkit::{BuildOptions, build_go};
 use std::hash::{BuildHasher, Hasher};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -14,35 +15,17 @@ pub(crate) const PHOTOFINISH: &str = env!("CARGO_BIN_EXE_photofinish");
 /// The racy program, built with -race.
 pub(crate) fn racer() -> &'static Path {
     static RACER: OnceLock<PathBuf> = OnceLock::new();
-    RACER.get_or_init(|| go_build("racer", &["-race"]))
+    RACER.get_or_init(|| build_go(source(), &BuildOptions::race()))
 }
 
 /// The racy program, built without.
 pub(crate) fn plain() -> &'static Path {
     static PLAIN: OnceLock<PathBuf> = OnceLock::new();
-    PLAIN.get_or_init(|| go_build("plain", &[]))
+    PLAIN.get_or_init(|| build_go(source(), &BuildOptions::normal()))
 }
 
-fn go_build(name: &str, flags: &[&str]) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run/racer");
-    // Built beside its place and moved there, since test processes may do this at the same time.
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("racer");
-    std::fs::create_dir_all(&folder).unwrap();
-    let path = folder.join(name);
-    let unborn = folder.join(format!("{name}.{}", std::process::id()));
-    let go = Command::new("go")
-        .arg("build")
-        .args(flags)
-        .arg("-buildvcs=false")
-        .arg("-o")
-        .arg(&unborn)
-        .arg(".")
-        .current_dir(source)
-        .output()
-        .expect("the go command");
-    assert!(go.status.success(), "{}", String::from_utf8_lossy(&go.stderr));
-    std::fs::rename(&unborn, &path).unwrap();
-    path
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run/racer")
 }
 
 /// A store and a spool of their own.

@@ -1,0 +1,3 @@
+module bench.example/history_size
+
+go 1.22
