@@ -10,7 +10,7 @@ use crate::gorace::Copy;
 use crate::run::{Passing, Voice};
 use crate::sink::{Delivered, Sighted, Sink, SinkError};
 use crate::spool::{Folder, State};
-use photofinish_model::{Access, Frame, Race, Stack, user_frame};
+use photofinish_model::{Access, Frame, Race, Stack, short_function, user_frame};
 use photofinish_report::Report;
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
@@ -391,7 +391,7 @@ fn place(stack: &Stack) -> Option<String> {
     let frame: &Frame = stack.frames.get(user_frame(stack).unwrap_or(0))?;
     let file = frame.file.as_deref().map(|file| file.rsplit('/').next().unwrap_or(file));
     Some(match (file, frame.line) {
-        (Some(file), Some(line)) => format!("{} ({file}:{line})", frame.function),
-        _ => frame.function.clone(),
+        (Some(file), Some(line)) => format!("{} ({file}:{line})", short_function(&frame.function)),
+        _ => short_function(&frame.function),
     })
 }
