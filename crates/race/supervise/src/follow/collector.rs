@@ -3,31 +3,30 @@
 //! The order inside [`Collector::pass`] is the point. Whether the writer is dead is asked *before*
 //! the last read, or what it wrote in between would be missed. `state.json` is written *after* the
 //! sink took a report, so a crash in between delivers it again, with the same key.
+//!
+//! Not here: what is told to the sink (`deliver`), reading one file (`tail`).
 
 use super::tail::{Tail, What};
 use super::{Found, Notice, chain, writers};
 use crate::gorace::Copy;
 use crate::run::{Passing, Voice};
-use crate::sink::{Delivered, Sighted, Sink, SinkError};
+use crate::sink::{Sink, SinkError};
 use crate::spool::{Folder, State};
-use photofinish_model::{Access, Frame, Race, Stack, short_function, user_frame};
-use photofinish_report::Report;
 use std::collections::BTreeSet;
-use std::fs::{self, OpenOptions};
-use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Follows the files of one folder.
 #[derive(Debug)]
 pub(crate) struct Collector {
-    folder: Folder,
-    tails: Vec<Tail>,
+    pub(super) folder: Folder,
+    pub(super) tails: Vec<Tail>,
     /// An earlier run left it: its program is not ours, its stderr nobody's.
-    left_over: bool,
+    pub(super) left_over: bool,
     voice: Option<Voice>,
-    found: Vec<Found>,
+    pub(super) found: Vec<Found>,
     /// Starts of the program that printed a fatal error, and those that printed a race.
     fatal: BTreeSet<u32>,
     raced: BTreeSet<u32>,
@@ -248,7 +247,9 @@ impl Collector {
             let copy = if race { self.folder.manifest.copy.clone() } else { Copy::None };
             let name = tail.name.clone();
             let voice = self.voice.as_ref();
-            let read = tail.read(|offset, bytes| copy_bytes(&copy, &name, offset, bytes, voice));
+            let read = tail.read(|offset, bytes| {
+                super::deliver::copy_bytes(&copy, &name, offset, bytes, voice)
+            });
             match read {
                 Ok(()) => more |= !tail.caught_up,
                 Err(cause) => {
@@ -260,60 +261,6 @@ impl Collector {
         }
         troubles.into_iter().for_each(|text| self.complain(text, tell));
         more
-    }
-
-    fn deliver(
-        &mut self,
-        sink: &mut dyn Sink,
-        tell: &mut dyn FnMut(Notice),
-        progress: &mut Progress,
-    ) -> Result<(), SinkError> {
-        for tail_idx in 0..self.tails.len() {
-            let tail = &self.tails[tail_idx];
-            if tail.waiting.is_empty() {
-                continue;
-            }
-            let waiting = tail.waiting.iter();
-            let sighted: Vec<Sighted> = waiting
-                .map(|(generation, report)| self.sighted(tail, *generation, report))
-                .collect();
-            let delivered = sink.deliver(&sighted)?;
-            let attempt = if self.left_over { 0 } else { tail.what.attempt() };
-            self.tails[tail_idx].waiting.clear();
-            progress.delivered += sighted.len();
-            for (sighted, delivered) in sighted.into_iter().zip(delivered) {
-                if !delivered.duplicate {
-                    let found = found(attempt, sighted, delivered);
-                    tell(Notice::Found(found.clone()));
-                    self.found.push(found);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn sighted(&self, tail: &Tail, generation: u32, report: &Report) -> Sighted {
-        let manifest = &self.folder.manifest;
-        let mut race = report.race.clone();
-        race.light |= manifest.light;
-        let pid = match tail.what {
-            What::Race { pid, .. } => pid,
-            What::Stderr { attempt } => {
-                self.folder.state.pids.get(&attempt).copied().unwrap_or_default()
-            }
-        };
-        let written = fs::metadata(&tail.path).and_then(|meta| meta.modified());
-        let at = if self.left_over { written.ok() } else { None };
-        Sighted {
-            key: format!("{}/{}#{generation}@{}", manifest.run, tail.name, report.range.start),
-            race,
-            source: manifest.source.clone(),
-            service: manifest.service.clone(),
-            build: manifest.build.clone(),
-            host: manifest.host.clone(),
-            pid,
-            at: at.unwrap_or_else(SystemTime::now),
-        }
     }
 
     /// Removes files that are read to the end, delivered, and that nobody writes any more.
@@ -344,54 +291,4 @@ impl Collector {
             tell(Notice::Trouble(text));
         }
     }
-}
-
-/// Puts bytes of a race file where the user's own `log_path` wanted them. At the same offset, so
-/// that doing it again after a crash changes nothing.
-fn copy_bytes(copy: &Copy, name: &str, offset: u64, bytes: &[u8], voice: Option<&Voice>) {
-    match (copy, voice) {
-        (Copy::Path(base), _) => {
-            let pid = name.split('.').nth(2).unwrap_or_default();
-            let mut path = base.as_os_str().to_owned();
-            path.push(format!(".{pid}"));
-            if let Some(folder) = Path::new(&path).parent() {
-                let _ = fs::create_dir_all(folder);
-            }
-            let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-            if let Err(cause) = file.and_then(|file| file.write_all_at(bytes, offset)) {
-                tracing::warn!(path = %Path::new(&path).display(), %cause, "cannot copy a report");
-            }
-        }
-        (Copy::Stderr, Some(voice)) => voice.raw(bytes.to_vec()),
-        (Copy::Stdout, Some(_)) => {
-            use std::io::Write;
-            let _ = std::io::stdout().write_all(bytes);
-        }
-        _ => {}
-    }
-}
-
-fn found(attempt: u32, sighted: Sighted, delivered: Delivered) -> Found {
-    let Race { kind, headline, accesses, partial, .. } = sighted.race;
-    let places = accesses.iter().filter_map(|access: &Access| place(&access.stack)).collect();
-    Found {
-        attempt,
-        pid: sighted.pid,
-        fingerprint: delivered.fingerprint,
-        new: delivered.new,
-        regressed: delivered.regressed,
-        kind,
-        headline,
-        places,
-        partial,
-    }
-}
-
-fn place(stack: &Stack) -> Option<String> {
-    let frame: &Frame = stack.frames.get(user_frame(stack).unwrap_or(0))?;
-    let file = frame.file.as_deref().map(|file| file.rsplit('/').next().unwrap_or(file));
-    Some(match (file, frame.line) {
-        (Some(file), Some(line)) => format!("{} ({file}:{line})", short_function(&frame.function)),
-        _ => short_function(&frame.function),
-    })
 }

@@ -9,6 +9,7 @@
 //! Start at `Collector::pass`.
 
 mod collector;
+mod deliver;
 mod follower;
 mod tail;
 mod watch;

@@ -8,7 +8,10 @@
 //! Source: prctl(2), PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER.
 
 use super::RunError;
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, wait, waitpid};
+use rustix::process::{
+    Pid, Signal, WaitOptions, kill_process, kill_process_group, test_kill_process_group, wait,
+    waitpid,
+};
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File};
@@ -132,9 +135,9 @@ impl Child {
         None
     }
 
-    /// The group of its own that it leads.
-    pub(super) fn group(&self) -> Option<Pid> {
-        self.own_group.then_some(self.pid)
+    /// Whether somebody is left in the group of its own that it led.
+    pub(super) fn has_group_left(&self) -> bool {
+        self.own_group && test_kill_process_group(self.pid).is_ok()
     }
 
     /// The most memory the process was seen to use, in bytes.

@@ -17,6 +17,8 @@ mod gate;
 mod health;
 mod launch;
 mod plan;
+mod prepare;
+mod process;
 mod restart;
 mod signals;
 mod supervisor;
