@@ -7,7 +7,7 @@
 use super::core::{Core, Job};
 use super::prepare::{Filled, Ready};
 use crate::wire::connect::connect;
-use crate::wire::failure::Failure;
+use crate::wire::failure::{ErrorKind, Failure};
 use crate::wire::http2::Http2;
 use crate::wire::link::{Answer, Http1};
 use crate::wire::watchdog::Watchdog;
@@ -19,13 +19,15 @@ pub(crate) struct Lane {
     watchdog: Watchdog,
     /// One connection for each origin.
     links: Vec<Option<Http1>>,
+    /// Nobody listened when the last request was made.
+    refused: bool,
 }
 
 impl Lane {
     pub(crate) fn new(core: Rc<Core>) -> Self {
         let watchdog = Watchdog::new(core.plan().timeout);
         let links = core.shared.prepared.origins.iter().map(|_| None).collect();
-        Self { core, watchdog, links }
+        Self { core, watchdog, links, refused: false }
     }
 
     /// Makes the request of `job`, begun at `begun`; the moment at which it ended.
@@ -38,6 +40,8 @@ impl Lane {
         }
         self.watchdog.set(begun + core.plan().timeout);
         let outcome = self.answer(&core, job).await;
+        self.refused =
+            outcome.as_ref().is_err_and(|failure| failure.kind == ErrorKind::ConnectRefused);
         let now = Instant::now();
         if job.measured {
             let mut recorder = core.recorder.borrow_mut();
@@ -51,6 +55,11 @@ impl Lane {
             }
         }
         now
+    }
+
+    /// Whether nobody listened when the last request was made.
+    pub(crate) fn was_refused(&self) -> bool {
+        self.refused
     }
 
     /// Waits for `wake`, and meanwhile lets go of connections that the server closes.
