@@ -155,9 +155,10 @@ mod tests {
         assert!(complaints("crates/a/src/b.rs", "use x;\n")[0].contains("does not open"));
         assert!(complaints("crates/a/src/lib.rs", "//! A.\n")[0].contains("forbid"));
         assert!(
-            complaints("crates/a/src/b.rs", &format!("//! A.\n{}", "\n".repeat(300)))[0]
-                .contains("301 lines")
+            complaints("crates/a/src/b.rs", &format!("//! A.\n{}", "\n".repeat(500)))[0]
+                .contains("501 lines")
         );
+        assert!(complaints("crates/a/src/b.rs", "//! A.\nunsafe { x() }\n")[0].contains("room"));
         assert!(
             complaints("docs/a.md", concat!("TO", "DO later\n"))[0].starts_with("docs/a.md:1:")
         );

@@ -1,5 +1,7 @@
 //! `photofinish hunt` on services that are not the example: real builds, real load, real reports.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use serde_json::Value;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

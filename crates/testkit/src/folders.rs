@@ -1,12 +1,19 @@
 //! Where things are: the workspace, its `target`, and folders that vanish after use.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-/// The root of the workspace this crate was built in.
+/// The root of the workspace: the one that cargo runs us in, which may be a copy of the one that this
+/// was compiled in.
 pub fn workspace_root() -> &'static Path {
-    // crates/testkit is two levels below it.
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().and_then(Path::parent).unwrap_or(here)
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let compiled_in = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let run_in = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let here = run_in.as_deref().unwrap_or(compiled_in);
+        let root = here.ancestors().find(|folder| folder.join("Cargo.lock").is_file());
+        root.unwrap_or(compiled_in).to_owned()
+    })
 }
 
 /// Cargo's target folder: toolchains and built Go programs live below it, so `cargo clean` clears them.

@@ -18,7 +18,7 @@ pub struct Plan {
     /// What the race build may use, in bytes; decides `history_size`.
     pub memory: Option<u64>,
     /// Where reports wait until the store has them.
-    pub spool: PathBuf,
+    pub spool: photofinish_supervise::spool::Spool,
     /// The folder the service runs in.
     pub folder: PathBuf,
     /// Put in front of the service's command; see `supervise::run::Plan::launcher`.

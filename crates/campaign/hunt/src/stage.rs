@@ -9,7 +9,6 @@ use crate::{HuntError, Plan, Progress, Variant};
 use photofinish_supervise::Sink;
 use photofinish_supervise::build::Binary;
 use photofinish_supervise::run::{self, Event, Outcome, Restart, RunError, Voice};
-use photofinish_supervise::spool::Spool;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -116,7 +115,7 @@ impl Stage<'_> {
             max_restarts: u32::MAX,
             first_pause: Duration::from_millis(100),
             memory: self.plan.memory,
-            ..run::Plan::new(command, Spool::new(&self.plan.spool))
+            ..run::Plan::new(command, self.plan.spool.clone())
         }
     }
 

@@ -25,6 +25,16 @@ pub fn canonical_function(name: &str) -> String {
     inner_receiver(&strip_ranges(&name))
 }
 
+/// What to call a function in one line: `github.com/acme/shop/cart.(*Cart).Add` is `cart.(*Cart).Add`.
+pub fn short_function(name: &str) -> String {
+    let name = canonical_function(name);
+    let before_generics = name.find('[').unwrap_or(name.len());
+    match name[..before_generics].rfind('/') {
+        Some(slash) => name[slash + 1..].to_owned(),
+        None => name,
+    }
+}
+
 /// The import path of the package that `name` belongs to: `main`, `github.com/x/y`, `gopkg.in/check.v1`.
 pub fn package_of(name: &str) -> Cow<'_, str> {
     unescape(strip_vendor(package_prefix(name)))

@@ -18,7 +18,7 @@ mod race;
 
 pub use code::{CodeOrigin, user_frame};
 pub use fingerprint::Fingerprint;
-pub use function::{canonical_function, package_of};
+pub use function::{canonical_function, package_of, short_function};
 pub use pattern::Pattern;
 pub use race::{
     Access, Detector, Frame, Goroutine, GoroutineId, GoroutineState, Kind, Location, Op, Race,

@@ -3,7 +3,7 @@
 use crate::lifecycle::State;
 use crate::sighting::Source;
 use jiff::Timestamp;
-use photofinish_model::{Access, Fingerprint, Kind, Pattern, Race, canonical_function, user_frame};
+use photofinish_model::{Access, Fingerprint, Kind, Pattern, Race, short_function, user_frame};
 use std::collections::BTreeMap;
 
 /// One race, however often it was seen.
@@ -101,16 +101,6 @@ pub fn title_of(race: &Race) -> String {
             },
         ),
         ends => ends.join(" ↔ "),
-    }
-}
-
-/// `github.com/acme/shop/cart.(*Cart).Add` as `cart.(*Cart).Add`.
-pub fn short_function(function: &str) -> String {
-    let name = canonical_function(function);
-    let before_generics = name.find('[').unwrap_or(name.len());
-    match name[..before_generics].rfind('/') {
-        Some(slash) => name[slash + 1..].to_owned(),
-        None => name,
     }
 }
 

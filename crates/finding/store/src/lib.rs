@@ -29,7 +29,7 @@ mod words;
 pub use change::{Action, Changed, Decision};
 pub use error::StoreError;
 pub use filter::Filter;
-pub use finding::{Change, Finding, Seen, short_function, title_of};
+pub use finding::{Change, Finding, Seen, title_of};
 pub use lifecycle::{Event, Refused, State, next};
 pub use open::{Store, default_path};
 pub use owners::{CodeOwners, OwnerRules, Repository};

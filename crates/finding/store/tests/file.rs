@@ -251,6 +251,7 @@ fn findings_on_a_disk_that_is_read_only_can_be_read() {
 }
 
 #[test]
+#[ignore = "a measurement: cargo test --release -p photofinish-store -- --ignored --nocapture"]
 fn a_batch_of_sightings_is_recorded_fast() {
     let mut kept = empty_store();
     let mut races: Vec<_> = (0..50).map(|i| race(&format!("{i}"))).collect();
@@ -269,5 +270,7 @@ fn a_batch_of_sightings_is_recorded_fast() {
         kept.store.record(&sighting(&format!("single {i}"), &races[0])).unwrap();
     }
     println!("{:.0} single sightings/s", 200.0 / singles.elapsed().as_secs_f64());
+    let list = std::time::Instant::now();
     assert_eq!(kept.store.findings(&Filter::default()).unwrap().len(), 50);
+    println!("{:?} to read 50 findings", list.elapsed());
 }

@@ -3,7 +3,7 @@
 mod plan;
 
 use super::Format;
-use super::findings::{StoreArgs, store_error};
+use super::place::{Place, StoreArgs, store_error};
 use crate::config::{Config, Percent, Span};
 use crate::exit::ExitStatus;
 use crate::output::error::Hint;
@@ -33,9 +33,6 @@ pub(crate) struct HuntArgs {
     load: LoadArgs,
     #[command(flatten)]
     store: StoreArgs,
-    /// Where reports wait until they are stored
-    #[arg(long, value_name = "DIR", env = "PHOTOFINISH_SPOOL")]
-    spool: Option<PathBuf>,
     /// How to print what was found
     #[arg(long, value_parser = super::text_or_json, default_value = "text")]
     format: Format,
@@ -123,8 +120,8 @@ pub(crate) fn hunt(args: HuntArgs) -> anyhow::Result<ExitStatus> {
     let format = args.format;
     let max_error_rate =
         args.load.max_error_rate.or(config.load.max_error_rate).map_or(0.05, |share| share.0);
-    let store_path = args.store.path(&config)?.0;
-    let plan = plan::plan(args, &config)?;
+    let Place { store: store_path, spool, .. } = args.store.place(&config)?;
+    let plan = plan::plan(args, &config, spool)?;
     let mut store = Store::open(&store_path).map_err(store_error)?;
     let rules = photofinish_store::OwnerRules::load(&plan.build.dir);
     let stop = stop_on_signal(&plan)?;

@@ -1,144 +1,19 @@
 //! `photofinish load`: requests we make ourselves, and what they took.
 
+mod args;
+
 use super::Format;
 use crate::exit::ExitStatus;
 use crate::output::error::Hint;
 use crate::output::{load as text, load_json as json, load_live::LiveLine};
 use anyhow::Context as _;
+use args::Amount;
 use photofinish_load::{
-    End, Load, OkStatus, Plan, Protocol, Ramp, Request, Stage, Stop, Summary, Threshold, Tls,
-    targets, units,
+    End, Load, OkStatus, Plan, Protocol, Ramp, Request, Stop, Summary, Threshold, Tls, targets,
 };
-use std::path::PathBuf;
 use std::time::Duration;
 
-/// Drive HTTP load, count latency from when requests were due
-///
-/// A closed loop (--concurrency, the default) keeps that many requests in flight. An open loop
-/// (--rate) sends when a request is due, whatever the server does. Exit status: 0 fine, 1 a
-/// threshold was crossed or less than 99 % of the planned load was sent, 2 could not run.
-#[derive(Debug, clap::Args)]
-pub(crate) struct LoadArgs {
-    /// Where to send to; its path may be a template
-    #[arg(required_unless_present = "targets")]
-    url: Option<String>,
-    #[command(flatten)]
-    amount: Amount,
-    #[command(flatten)]
-    content: Content,
-    #[command(flatten)]
-    transport: Transport,
-    #[command(flatten)]
-    verdict: Verdict,
-}
-
-/// How much.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "How much")]
-struct Amount {
-    /// Closed loop: this many workers, each waiting for its answer [default: 10]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    concurrency: Option<u32>,
-    /// Closed loop at twice the concurrency that production has
-    #[arg(long, value_name = "N", conflicts_with_all = ["concurrency", "rate"],
-          value_parser = clap::value_parser!(u32).range(1..))]
-    twice_production: Option<u32>,
-    /// Open loop: this many requests a second in all (also 600/m)
-    #[arg(short, long, value_name = "R", value_parser = units::rate)]
-    rate: Option<f64>,
-    /// Stop after this many requests
-    #[arg(short = 'n', long, value_name = "N", conflicts_with = "for_",
-          value_parser = clap::value_parser!(u64).range(1..))]
-    requests: Option<u64>,
-    /// Stop after this long [default: 10s, or the stages]
-    #[arg(short = 'd', long = "for", value_name = "D", value_parser = units::duration)]
-    for_: Option<Duration>,
-    /// Change the load over time: 30s:50,2m:200 is workers, 30s:50/s,2m:200/s a rate; each
-    /// stage changes it evenly, from --concurrency or --rate, or from nothing
-    #[arg(long, value_name = "D:V,…", value_parser = units::stages)]
-    stages: Option<(Vec<Stage>, bool)>,
-    /// Closed loop: pause of a worker after each answer
-    #[arg(long, value_name = "D", value_parser = units::duration, default_value = "0s")]
-    think_time: Duration,
-    /// Open loop: shed (and count) what comes due while this many are unanswered
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    max_in_flight: Option<u32>,
-    /// Send this long before measuring
-    #[arg(long, value_name = "D", value_parser = units::duration, default_value = "0s")]
-    warm_up: Duration,
-}
-
-/// What is sent.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "What is sent")]
-struct Content {
-    /// The method [default: GET, or POST with a body]
-    #[arg(short = 'X', long, value_name = "METHOD")]
-    method: Option<String>,
-    /// A header; its value may be a template (repeatable)
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
-    headers: Vec<(String, String)>,
-    /// The body; may be a template: {"n":{{ counter }},"id":"{{ uuid() }}"}
-    #[arg(short, long, value_name = "TEXT", conflicts_with = "body_file")]
-    body: Option<String>,
-    /// A file with the body
-    #[arg(long, value_name = "FILE")]
-    body_file: Option<PathBuf>,
-    /// A file of targets, in vegeta's http or json format, sent in turn
-    #[arg(long, value_name = "FILE")]
-    targets: Option<PathBuf>,
-    /// Send {{ … }} as it is
-    #[arg(long)]
-    no_templates: bool,
-    /// Make random values of templates repeatable
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
-}
-
-/// How it is sent.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "How it is sent")]
-struct Transport {
-    /// Limit of one request, connecting included
-    #[arg(short, long, value_name = "D", value_parser = units::duration, default_value = "30s")]
-    timeout: Duration,
-    /// Speak HTTP/2 (without TLS: by prior knowledge)
-    #[arg(long)]
-    http2: bool,
-    /// A connection for every request
-    #[arg(long, conflicts_with = "http2")]
-    no_keepalive: bool,
-    /// Trust any certificate
-    #[arg(short = 'k', long)]
-    insecure: bool,
-    /// Trust the certificate authorities in this file (PEM) instead of the system's
-    #[arg(long, value_name = "FILE")]
-    cacert: Option<PathBuf>,
-    /// Threads to send from [default: one a core, fewer for a low rate]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
-}
-
-/// What is good, and how it is told.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "What is good")]
-struct Verdict {
-    /// Statuses that are not errors [default: all below 400]
-    #[arg(long, value_name = "N,…", value_delimiter = ',')]
-    ok: Vec<u16>,
-    /// Exit with 1 if more of the requests than this failed
-    #[arg(long, value_name = "SHARE", value_parser = units::share)]
-    max_error_rate: Option<f64>,
-    /// Exit with 1 if the 99th percentile of the latency is longer
-    #[arg(long, value_name = "D", value_parser = units::duration)]
-    max_p99: Option<Duration>,
-    /// Exit with 1 if this holds: 'p99.9>250ms', 'error_rate>5%', 'rps<1000' (repeatable)
-    #[arg(long, value_name = "CONDITION")]
-    fail_if: Vec<Threshold>,
-    /// How the result is printed
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-}
+pub(crate) use args::LoadArgs;
 
 pub(crate) fn load(args: LoadArgs) -> anyhow::Result<ExitStatus> {
     if args.verdict.format == Format::Sarif {
@@ -311,13 +186,6 @@ fn say_json(request: &mut Request) {
     if looks && !request.headers.iter().any(is_said) {
         request.headers.push(("content-type".to_owned(), "application/json".to_owned()));
     }
-}
-
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text
-        .split_once(':')
-        .ok_or_else(|| format!("{text:?} is no header (write 'NAME: VALUE')"))?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 fn hinted(error: photofinish_load::LoadError) -> anyhow::Error {

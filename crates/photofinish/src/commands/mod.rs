@@ -5,6 +5,7 @@ mod completions;
 mod findings;
 mod hunt;
 mod load;
+mod place;
 mod report;
 mod run;
 

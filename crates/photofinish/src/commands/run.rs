@@ -4,11 +4,12 @@
 //! `photofinish: `, between the program's own lines; stdout is the program's alone. The exit
 //! status is the program's, 128 + n if signal n ended it.
 
+use super::place::{Place, StoreArgs};
 use crate::config::{Bytes, Config, parse_span};
 use crate::exit::ExitStatus;
 use crate::output;
 use crate::sink::StoreSink;
-use photofinish_store::{Source, default_path};
+use photofinish_store::Source;
 use photofinish_supervise::run::{self, Event, Gate, Health, Outcome, Plan, Restart, Voice};
 use photofinish_supervise::spool::Spool;
 use std::ffi::OsString;
@@ -55,12 +56,8 @@ pub(crate) struct RunArgs {
     /// How much the detector remembers, instead of choosing
     #[arg(long, value_name = "N")]
     history_size: Option<u64>,
-    /// The findings
-    #[arg(long, value_name = "FILE", env = "PHOTOFINISH_STORE")]
-    store: Option<PathBuf>,
-    /// Where reports wait until they are stored
-    #[arg(long, value_name = "DIR", env = "PHOTOFINISH_SPOOL")]
-    spool: Option<PathBuf>,
+    #[command(flatten)]
+    store: StoreArgs,
     /// The role of the program: canary, mirror, jobs, load, test, run
     #[arg(long, default_value_t = Source::Run, env = "PHOTOFINISH_SOURCE")]
     source: Source,
@@ -94,11 +91,8 @@ pub(crate) struct ChildArgs {
 /// Supervises until the program has ended for good.
 pub(crate) fn run(args: RunArgs) -> anyhow::Result<ExitStatus> {
     let config = Config::load(args.config.as_deref())?;
-    let store = match args.store.clone().or(config.store.path.as_ref().map(|p| config.path(p))) {
-        Some(path) => path,
-        None => default_path()?,
-    };
-    let plan = plan(args, &config)?;
+    let Place { store, spool, .. } = args.store.place(&config)?;
+    let plan = plan(args, &config, spool)?;
     let stderr = File::from(std::io::stderr().as_fd().try_clone_to_owned()?);
     let voice = Voice::new(Some(stderr))?;
     let outcome = supervise(plan, StoreSink::new(store), &voice);
@@ -140,9 +134,7 @@ fn supervise(plan: Plan, sink: StoreSink, voice: &Voice) -> Result<Outcome, run:
     runtime.block_on(run::run(plan, Box::new(sink), voice.clone(), tell, stop))
 }
 
-fn plan(args: RunArgs, config: &Config) -> anyhow::Result<Plan> {
-    let spool = args.spool.or(config.run.spool.as_ref().map(|path| config.path(path)));
-    let spool = Spool::new(spool.unwrap_or_else(Spool::default_root));
+fn plan(args: RunArgs, config: &Config, spool: Spool) -> anyhow::Result<Plan> {
     let mut plan = Plan::new(args.command, spool);
     if let Some(options) = &config.run.gorace {
         // The runtime takes the last of two: the environment wins over the file.

@@ -9,8 +9,10 @@
 //! Start at [`sarif_of_findings`] or [`sarif_of_races`].
 
 use super::stack::is_about_memory;
-use photofinish_model::{Access, Fingerprint, Frame, Kind, Pattern, Race, Stack, user_frame};
-use photofinish_store::{Finding, Repository, State, short_function, title_of};
+use photofinish_model::{
+    Access, Fingerprint, Frame, Kind, Pattern, Race, Stack, short_function, user_frame,
+};
+use photofinish_store::{Finding, Repository, State, title_of};
 use serde_json::{Value, json};
 
 /// Findings as a SARIF log of one run. Paths become relative to `repository` where they can.

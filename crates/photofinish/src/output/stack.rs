@@ -1,8 +1,11 @@
 //! A stack as lines: the frame to look at marked, the user's own code bright, the rest dim.
 
 use super::style::{BOLD, CYAN, DIM, RED, clean, paint, shorten, shorten_front};
-use photofinish_model::{Access, CodeOrigin, Frame, Kind, Stack, canonical_function, user_frame};
-use photofinish_store::{Sources, short_function};
+use photofinish_model::{
+    Access, CodeOrigin, Frame, Kind, Stack, canonical_function, short_function, user_frame,
+};
+use photofinish_store::Sources;
+use std::path::Path;
 
 /// A line of text that knows how wide it is without its colours.
 #[derive(Clone, Debug, Default)]
@@ -204,10 +207,17 @@ fn display_function(frame: &Frame) -> String {
     }
 }
 
+/// `file:line`, below the current folder without the path to it.
 fn place_of(frame: &Frame) -> String {
+    let near = |file: &str| match std::env::current_dir() {
+        Ok(here) => Path::new(file)
+            .strip_prefix(here)
+            .map_or(clean(file), |near| clean(&near.to_string_lossy())),
+        Err(_) => clean(file),
+    };
     match (&frame.file, frame.line) {
-        (Some(file), Some(line)) => format!("{}:{line}", clean(file)),
-        (Some(file), None) => clean(file),
+        (Some(file), Some(line)) => format!("{}:{line}", near(file)),
+        (Some(file), None) => near(file),
         (None, _) => frame.module.as_deref().map(clean).unwrap_or_default(),
     }
 }

@@ -48,7 +48,7 @@ impl Assembler {
     }
 
     pub(crate) fn oldest_open(&self) -> Option<u64> {
-        self.open.iter().map(|open| open.envelope.range.start).min()
+        self.open.iter().map(|open| open.envelope.anchor).min()
     }
 
     /// Takes the next line.
@@ -143,7 +143,7 @@ impl Assembler {
                     _ => false,
                 };
             if over {
-                emit(self.open.remove(idx), Ending::Expired, out);
+                self.close(idx, Ending::Expired, out);
                 continue;
             }
             // The delimiter that seemed to come too early was the new report's.
@@ -153,7 +153,7 @@ impl Assembler {
             idx += 1;
         }
         if self.open.len() >= MAX_OPEN {
-            emit(self.open.remove(0), Ending::Expired, out);
+            self.close(0, Ending::Expired, out);
         }
     }
 
@@ -200,6 +200,7 @@ impl Assembler {
             prefix,
             confirmed: false,
             range: start..line.at.end,
+            anchor: line.at.start,
             quiet_lines: 0,
             quiet_bytes: 0,
             touched: self.clock,
@@ -348,19 +349,33 @@ impl Assembler {
     }
 
     /// Ends the report `idx`, and those before it that it left no hope for.
-    fn end(&mut self, idx: usize, out: &mut impl FnMut(Report)) {
-        let ended = self.open.remove(idx);
-        let (opened, source) = (ended.envelope.opened, ended.envelope.source.clone());
+    fn end(&mut self, mut idx: usize, out: &mut impl FnMut(Report)) {
+        let Envelope { opened, ref source, ref prefix, .. } = self.open[idx].envelope;
+        let (source, prefix) = (source.clone(), prefix.clone());
         let mut before = 0;
-        while before < idx.min(self.open.len()) {
+        while before < idx {
             let old = &self.open[before].envelope;
-            if old.touched < opened && old.source == source && old.prefix == ended.envelope.prefix {
-                emit(self.open.remove(before), Ending::Expired, out);
+            if old.touched < opened && old.source == source && old.prefix == prefix {
+                self.close(before, Ending::Expired, out);
+                idx -= 1;
             } else {
                 before += 1;
             }
         }
-        emit(ended, Ending::Said, out);
+        self.close(idx, Ending::Said, out);
+    }
+
+    /// Lets the report `idx` out. One that began before its last line must not be read again
+    /// without it: what belonged to this one would look like a report without a head.
+    fn close(&mut self, idx: usize, ending: Ending, out: &mut impl FnMut(Report)) {
+        let closed = self.open.remove(idx);
+        let Envelope { touched, opened, anchor, .. } = closed.envelope;
+        for open in self.open.iter_mut().filter(|_| touched > opened) {
+            if open.envelope.opened < touched {
+                open.envelope.anchor = open.envelope.anchor.min(anchor);
+            }
+        }
+        emit(closed, ending, out);
     }
 
     /// Counts the line for every report that it does not belong to.
@@ -380,7 +395,7 @@ impl Assembler {
             }
         }
         for (gone, idx) in expired.into_iter().enumerate() {
-            emit(self.open.remove(idx - gone), Ending::Expired, out);
+            self.close(idx - gone, Ending::Expired, out);
         }
     }
 }

@@ -64,6 +64,8 @@ fn correct_programs_are_silent_in_a_light_build() {
     assert!(!left_out("strconv").unwrap().atomics);
     assert!(left_out("encoding/json").is_some() && left_out("reflect").is_some());
     assert!(left_out("net/http").unwrap().atomics);
+    // `bytes` is used by the program, `hash/crc32` only by its dependencies.
+    assert!(left_out("hash/crc32").is_some());
     assert!(left_out("example.org/dep/spin").unwrap().atomics);
     for kept in ["sync", "sync/atomic", "runtime", "bytes", "example.com/correct/correct"] {
         assert_eq!(left_out(kept), None);

@@ -1,7 +1,7 @@
 //! `photofinish findings ack`, `close` and `reopen`: what a person decides.
 
-use super::place::{StoreArgs, store_error};
 use super::{print, time};
+use crate::commands::place::{StoreArgs, store_error};
 use crate::exit::ExitStatus;
 use crate::output::{self, short_id, style};
 use clap::Args;

@@ -1,8 +1,8 @@
 //! `photofinish findings export`.
 
 use super::list::{FilterArgs, json};
-use super::place::{StoreArgs, repository};
 use super::print;
+use crate::commands::place::{StoreArgs, repository};
 use crate::exit::ExitStatus;
 use crate::output;
 use clap::{Args, ValueEnum};

@@ -1,7 +1,7 @@
 //! `photofinish findings list`.
 
-use super::place::{StoreArgs, store_error};
 use super::{print, time};
+use crate::commands::place::{StoreArgs, store_error};
 use crate::exit::ExitStatus;
 use crate::output;
 use clap::{Args, ValueEnum};

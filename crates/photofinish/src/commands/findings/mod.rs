@@ -3,12 +3,10 @@
 mod change;
 mod export;
 mod list;
-mod place;
 mod show;
 mod time;
 
-pub(crate) use place::{StoreArgs, store_error};
-
+use super::place::StoreArgs;
 use crate::exit::ExitStatus;
 use clap::{Args, Subcommand};
 use std::io::Write;

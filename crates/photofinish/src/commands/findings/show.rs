@@ -1,7 +1,7 @@
 //! `photofinish findings show`.
 
-use super::place::{StoreArgs, repository, store_error};
 use super::print;
+use crate::commands::place::{StoreArgs, repository, store_error};
 use crate::exit::ExitStatus;
 use crate::output::{self, View, style};
 use clap::{Args, ValueEnum};

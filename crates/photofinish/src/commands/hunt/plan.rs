@@ -16,20 +16,18 @@ const DEFAULT_CONCURRENCY: u32 = 100;
 const LONGEST_BASELINE: Duration = Duration::from_secs(10);
 
 /// The hunt that `args` and `config` ask for.
-pub(super) fn plan(args: HuntArgs, config: &Config) -> anyhow::Result<Plan> {
+pub(super) fn plan(args: HuntArgs, config: &Config, spool: Spool) -> anyhow::Result<Plan> {
     let service = service(&args, config)?;
     let duration = args.load.duration.or(config.hunt.duration).map_or(DEFAULT_FOR, |span| span.0);
     let baseline = args.load.baseline.or(config.hunt.baseline).map(|span| span.0);
     let load = load(&args, config, &service.place);
     let dir = dir(&args, config);
-    let spool =
-        args.spool.clone().or_else(|| config.run.spool.as_ref().map(|path| config.path(path)));
     Ok(Plan {
         folder: dir.clone(),
         build: build(&args, config, dir),
         gorace: config.run.gorace.clone(),
         memory: config.run.memory.map(|bytes| bytes.0),
-        spool: spool.unwrap_or_else(Spool::default_root),
+        spool,
         launcher: crate::launcher()?,
         load,
         duration,

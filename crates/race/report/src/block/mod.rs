@@ -34,6 +34,8 @@ pub(crate) struct Envelope {
     /// Whether a second line had the prefix: then it is one, and not something glued in front.
     pub(crate) confirmed: bool,
     pub(crate) range: Range<u64>,
+    /// From where the stream has to be read again to find this report as it is.
+    pub(crate) anchor: u64,
     /// Lines seen, and bytes of them, since one belonged to the report.
     pub(crate) quiet_lines: u32,
     pub(crate) quiet_bytes: usize,

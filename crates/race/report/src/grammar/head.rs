@@ -4,6 +4,8 @@
 //! follow. Start at [`find`].
 
 use super::Cursor;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// The first words of a report in a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +54,32 @@ const FAILURES: &[(&str, &[&str])] = &[
     ),
     ("ThreadSanitizer: CHECK failed", &[]),
     ("ThreadSanitizer CHECK failed", &[]),
-    ("ThreadSanitizer can not ", &[]),
 ];
+
+/// Searchers for what every head has; building one costs more than searching a line.
+static WORDS: LazyLock<Words> = LazyLock::new(|| Words {
+    warning: Finder::new("WARNING:"),
+    tsan: Finder::new("ThreadSanitizer"),
+    limit: Finder::new("race: limit on "),
+    fatal: Finder::new("fatal error: "),
+    serving: Finder::new("panic serving "),
+    panic: Finder::new("panic: "),
+});
+
+struct Words {
+    warning: Finder<'static>,
+    tsan: Finder<'static>,
+    limit: Finder<'static>,
+    fatal: Finder<'static>,
+    serving: Finder<'static>,
+    panic: Finder<'static>,
+}
 
 /// The first words of a report in `text`.
 pub(crate) fn find(text: &str) -> Option<Head<'_>> {
-    for (start, _) in text.match_indices("WARNING:") {
+    // Every head has a colon in it, and most lines of a report's inside have no such word.
+    memchr::memchr(b':', text.as_bytes())?;
+    for start in WORDS.warning.find_iter(text.as_bytes()) {
         let mut cursor = Cursor::new(&text[start + "WARNING:".len()..]);
         if cursor.word("DATA") && cursor.rest.starts_with([' ', '\t', '\u{a0}', '&']) {
             cursor.rest = cursor.rest.strip_prefix("&nbsp;").unwrap_or(cursor.rest);
@@ -69,27 +91,26 @@ pub(crate) fn find(text: &str) -> Option<Head<'_>> {
         }
     }
     failure(text).or_else(|| {
-        words(text, Sort::Fatal, "fatal error: ")
+        words(text, Sort::Fatal, &WORDS.fatal)
             .or_else(|| serving(text))
-            .or_else(|| words(text, Sort::Panic, "panic: "))
+            .or_else(|| words(text, Sort::Panic, &WORDS.panic))
     })
 }
 
-fn words<'a>(text: &'a str, sort: Sort, words: &str) -> Option<Head<'a>> {
-    let start = text.find(words)?;
-    Some(Head { sort, start, rest: &text[start + words.len()..] })
+fn words<'a>(text: &'a str, sort: Sort, words: &Finder<'_>) -> Option<Head<'a>> {
+    let start = words.find(text.as_bytes())?;
+    Some(Head { sort, start, rest: &text[start + words.needle().len()..] })
 }
 
 fn serving(text: &str) -> Option<Head<'_>> {
-    let head = words(text, Sort::Serving, "panic serving ")?;
+    let head = words(text, Sort::Serving, &WORDS.serving)?;
     let message = head.rest.find(": ")?;
     Some(Head { rest: &head.rest[message + 2..], ..head })
 }
 
 fn failure(text: &str) -> Option<Head<'_>> {
-    if !(text.contains("ThreadSanitizer") || text.contains("race: limit on ")) {
-        return None;
-    }
+    let bytes = text.as_bytes();
+    WORDS.tsan.find(bytes).or_else(|| WORDS.limit.find(bytes))?;
     FAILURES.iter().find_map(|(words, needed)| {
         let start = text.find(words)?;
         let rest = &text[start + words.len()..];

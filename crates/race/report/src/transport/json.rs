@@ -93,6 +93,7 @@ pub(super) fn unwrap(line: &str, docker_split: usize) -> Option<Unwrapped> {
 
 /// The text of `… msg="…" …`.
 pub(super) fn unwrap_quoted(line: &str) -> Option<Unwrapped> {
+    memchr::memchr(b'"', line.as_bytes())?;
     let (open, _) = QUOTED.iter().find_map(|key| line.find(key).map(|at| (at + key.len(), at)))?;
     if !may_wrap(&format!("{} ", &line[..open])) {
         return None;

@@ -153,12 +153,14 @@ fn unwrap(text: &str) -> Unwrapped {
 
 /// `2026-11-21T10:00:00.123Z stderr F text`, as containerd and CRI-O write it; `P` for a part.
 fn cri(text: &str) -> Option<Unwrapped> {
+    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
     let mut fields = text.splitn(4, ' ');
     let (time, stream, tag) = (fields.next()?, fields.next()?, fields.next()?);
     let rest = fields.next().unwrap_or("");
-    let timed = time.len() >= 19 && time.starts_with(|c: char| c.is_ascii_digit());
     let tag = tag.split(':').next()?;
-    if !timed || !time.contains('T') || !matches!(stream, "stdout" | "stderr") {
+    if time.len() < 19 || !time.contains('T') || !matches!(stream, "stdout" | "stderr") {
         return None;
     }
     let unfinished = match tag {

@@ -23,25 +23,41 @@ fn everything() -> Vec<u8> {
     text
 }
 
-#[test]
-fn reading_again_from_any_safe_offset_misses_and_invents_nothing() {
-    let text = everything();
-    let whole = reports(&text, 0, 4096);
-    assert!(whole.len() > 60, "{}", whole.len());
+/// Reads `text` in pieces, and after each piece again from where that is safe.
+#[track_caller]
+fn read_again(text: &[u8], size: usize) {
+    let mut whole = reports(text, 0, 4096);
+    whole.sort_by_key(|report| report.range.start);
     let mut reader = Reader::new();
     let mut seen = Vec::new();
-    for (n, piece) in text.chunks(777).enumerate() {
+    for (n, piece) in text.chunks(size).enumerate() {
         reader.feed(piece, &mut |report| seen.push(report));
         let safe = reader.safe_offset();
-        assert!(safe <= ((n + 1) * 777) as u64);
+        assert!(safe <= ((n + 1) * size) as u64);
         let again = reports(&text[safe as usize..], safe, 1 << 20);
         let mut all: Vec<_> = seen.iter().chain(&again).cloned().collect();
         all.sort_by_key(|report| report.range.start);
         all.dedup_by_key(|report| report.range.start);
-        let mut expected = whole.clone();
-        expected.sort_by_key(|report| report.range.start);
-        assert_eq!(all, expected, "from {safe}");
+        assert_eq!(all, whole, "from {safe}");
     }
+}
+
+#[test]
+fn reading_again_from_any_safe_offset_misses_and_invents_nothing() {
+    let text = everything();
+    assert!(reports(&text, 0, 4096).len() > 60);
+    read_again(&text, 7919);
+}
+
+#[test]
+fn reports_that_overlap_are_read_again_together() {
+    let ours = String::from_utf8(sample("worker-halt-go1.24")).unwrap();
+    let theirs = String::from_utf8(sample("method-go1.26")).unwrap();
+    // Theirs stands in the middle of ours, and never ends.
+    let (head, tail) = ours.split_at(ours.find("\nPrevious").unwrap());
+    let (torn, _) = theirs.split_at(theirs.rfind("Goroutine").unwrap());
+    read_again(format!("{head}{torn}{tail}Found 1 data race(s)\nbye\n").as_bytes(), 11);
+    read_again(format!("{head}{theirs}{tail}").as_bytes(), 11);
 }
 
 #[test]

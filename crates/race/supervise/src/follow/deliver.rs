@@ -6,7 +6,7 @@ use super::{Collector, Found, Notice};
 use crate::gorace::Copy;
 use crate::run::Voice;
 use crate::sink::{Delivered, Sighted, Sink, SinkError};
-use photofinish_model::{Access, Frame, Race, Stack, user_frame};
+use photofinish_model::{Access, Frame, Race, Stack, short_function, user_frame};
 use photofinish_report::Report;
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -120,7 +120,7 @@ fn place(stack: &Stack) -> Option<String> {
     let frame: &Frame = stack.frames.get(user_frame(stack).unwrap_or(0))?;
     let file = frame.file.as_deref().map(|file| file.rsplit('/').next().unwrap_or(file));
     Some(match (file, frame.line) {
-        (Some(file), Some(line)) => format!("{} ({file}:{line})", frame.function),
-        _ => frame.function.clone(),
+        (Some(file), Some(line)) => format!("{} ({file}:{line})", short_function(&frame.function)),
+        _ => short_function(&frame.function),
     })
 }

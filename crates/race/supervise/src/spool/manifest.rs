@@ -14,6 +14,8 @@ pub struct Manifest {
     pub run: String,
     /// The command, for people.
     pub command: Vec<String>,
+    /// Where its reports go: only somebody who delivers there takes the folder over.
+    pub destination: String,
     /// The role of the program: `canary`, `mirror`, `jobs`, …
     pub source: String,
     /// The service it is a build of.
@@ -36,6 +38,7 @@ impl Manifest {
         Manifest {
             run: new_run(),
             command: command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+            destination: String::new(),
             source: source.to_owned(),
             service: program.service_name(),
             build: program.build_name(),

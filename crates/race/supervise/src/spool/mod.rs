@@ -35,6 +35,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 pub struct Spool {
     root: PathBuf,
+    destination: String,
 }
 
 /// Why the spool cannot be used.
@@ -90,7 +91,15 @@ impl Spool {
     pub fn new(root: impl Into<PathBuf>) -> Spool {
         let root = root.into();
         // The race runtime opens its file by this path, wherever the program has gone meanwhile.
-        Spool { root: std::path::absolute(&root).unwrap_or(root) }
+        Spool { root: std::path::absolute(&root).unwrap_or(root), destination: String::new() }
+    }
+
+    /// The same, for reports that go to `destination` (the path of a store): what was meant for
+    /// another one is left to whoever delivers there.
+    #[must_use]
+    pub fn delivering_to(mut self, destination: impl Into<String>) -> Spool {
+        self.destination = destination.into();
+        self
     }
 
     /// Where a spool is when nobody says: `$XDG_STATE_HOME/photofinish/spool`,
@@ -111,6 +120,7 @@ impl Spool {
 
     /// Makes the folder of a new run, owned by the caller.
     pub(crate) fn create(&self, manifest: Manifest) -> Result<Folder, SpoolError> {
+        let manifest = Manifest { destination: self.destination.clone(), ..manifest };
         std::fs::create_dir_all(&self.root).map_err(SpoolError::write(&self.root))?;
         let made = Folder::create(&self.root, manifest.clone());
         match made {
@@ -138,9 +148,11 @@ impl Spool {
         paths.sort();
         let mut folders = Vec::new();
         for path in paths {
-            if let Some(folder) = Folder::adopt(path)? {
-                folders.push(folder);
-            }
+            let folder = Folder::adopt(path)?;
+            folders.extend(folder.filter(|folder| {
+                let theirs = &folder.manifest.destination;
+                theirs.is_empty() || *theirs == self.destination
+            }));
         }
         Ok(folders)
     }

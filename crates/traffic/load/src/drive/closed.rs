@@ -14,6 +14,9 @@ use tokio::task::JoinSet;
 
 /// How often a ramp is looked at.
 const STEP: Duration = Duration::from_millis(20);
+/// How long a worker waits when nobody listens: a service that is being restarted would otherwise be
+/// counted as failing thousands of requests a second, which no caller of it would have made.
+const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs the share of thread `at` of `threads` until the plan is done or stopped.
 pub(crate) async fn run(core: &Rc<Core>, at: usize, threads: usize) {
@@ -81,6 +84,10 @@ impl Worker {
             }
             let Some(job) = self.next_job(now) else { return };
             now = lane.serve(job, now).await;
+            if lane.was_refused() {
+                tokio::time::sleep(REFUSED_PAUSE).await;
+                now = Instant::now();
+            }
             if !self.think_time.is_zero() {
                 lane.idle(tokio::time::sleep(self.think_time)).await;
                 now = Instant::now();
@@ -97,6 +104,6 @@ impl Worker {
             return None;
         }
         let number = shared.next.fetch_add(1, Ordering::Relaxed);
-        Some(Job { number, due: now, measured })
+        Some(Job { number, due: None, measured })
     }
 }

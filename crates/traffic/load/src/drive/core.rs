@@ -4,12 +4,12 @@
 use super::prepare::Prepared;
 use crate::measure::record::Recorder;
 use crate::plan::{Plan, Protocol};
-use crate::wire::link::Http2;
+use crate::wire::http2::Http2;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 /// What the threads share.
 pub(crate) struct Shared {
@@ -39,13 +39,16 @@ pub(crate) struct Core {
     pub(crate) changed: Notify,
     /// HTTP/2 connections by origin.
     pub(crate) http2: RefCell<Vec<Vec<Http2>>>,
+    /// Held while one is opened, so that all who want one do not open one each.
+    pub(crate) opening: Mutex<()>,
 }
 
 /// One request to be made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Job {
     pub(crate) number: u64,
-    pub(crate) due: Instant,
+    /// When it should have been sent; in a closed loop nobody said.
+    pub(crate) due: Option<Instant>,
     /// Not part of the warm-up.
     pub(crate) measured: bool,
 }
@@ -61,6 +64,7 @@ impl Core {
             in_flight_max: Cell::new(0),
             changed: Notify::new(),
             http2: RefCell::new(vec![Vec::new(); origins]),
+            opening: Mutex::new(()),
         }
     }
 
@@ -91,6 +95,12 @@ impl Core {
         taken.in_flight = self.in_flight.get();
         taken.in_flight_max = self.in_flight_max.get();
         taken
+    }
+
+    /// An HTTP/2 connection to origin `at` that takes one more request.
+    pub(crate) fn http2_with_room(&self, at: usize) -> Option<Http2> {
+        let links = self.http2.borrow();
+        links.get(at)?.iter().find(|link| link.has_room()).cloned()
     }
 
     /// When to stop sending, if time decides.

@@ -7,8 +7,9 @@
 use super::core::{Core, Job};
 use super::prepare::{Filled, Ready};
 use crate::wire::connect::connect;
-use crate::wire::failure::Failure;
-use crate::wire::link::{Answer, Http1, Http2};
+use crate::wire::failure::{ErrorKind, Failure};
+use crate::wire::http2::Http2;
+use crate::wire::link::{Answer, Http1};
 use crate::wire::watchdog::Watchdog;
 use std::rc::Rc;
 use std::time::Instant;
@@ -18,13 +19,15 @@ pub(crate) struct Lane {
     watchdog: Watchdog,
     /// One connection for each origin.
     links: Vec<Option<Http1>>,
+    /// Nobody listened when the last request was made.
+    refused: bool,
 }
 
 impl Lane {
     pub(crate) fn new(core: Rc<Core>) -> Self {
         let watchdog = Watchdog::new(core.plan().timeout);
         let links = core.shared.prepared.origins.iter().map(|_| None).collect();
-        Self { core, watchdog, links }
+        Self { core, watchdog, links, refused: false }
     }
 
     /// Makes the request of `job`, begun at `begun`; the moment at which it ended.
@@ -32,14 +35,17 @@ impl Lane {
         let core = Rc::clone(&self.core);
         let _in_flight = core.enter();
         if job.measured {
-            core.recorder.borrow_mut().begun(begun.saturating_duration_since(job.due));
+            let lag = job.due.map(|due| begun.saturating_duration_since(due));
+            core.recorder.borrow_mut().begun(lag);
         }
         self.watchdog.set(begun + core.plan().timeout);
         let outcome = self.answer(&core, job).await;
+        self.refused =
+            outcome.as_ref().is_err_and(|failure| failure.kind == ErrorKind::ConnectRefused);
         let now = Instant::now();
         if job.measured {
             let mut recorder = core.recorder.borrow_mut();
-            let latency = now.saturating_duration_since(job.due);
+            let latency = job.due.map(|due| now.saturating_duration_since(due));
             let service = now.saturating_duration_since(begun);
             match outcome {
                 Ok(Answer { status }) => {
@@ -49,6 +55,11 @@ impl Lane {
             }
         }
         now
+    }
+
+    /// Whether nobody listened when the last request was made.
+    pub(crate) fn was_refused(&self) -> bool {
+        self.refused
     }
 
     /// Waits for `wake`, and meanwhile lets go of connections that the server closes.
@@ -123,17 +134,16 @@ impl Lane {
         let Some(origin) = prepared.origins.get(origin) else { return Err(closed_plan()) };
         let connecting = connect(origin, &prepared.tls, core.plan().protocol);
         let stream = self.watchdog.bound(connecting).await?.map_err(Failure::connect)?;
-        Http1::start(stream).await
+        Http1::start(stream, prepared.largest).await
     }
 
     /// A connection with room for one more, shared with the other lanes of this thread.
     async fn http2(&mut self, core: &Core, at: usize) -> Result<Http2, Failure> {
-        let known = core
-            .http2
-            .borrow()
-            .get(at)
-            .and_then(|links| links.iter().find(|link| link.has_room()).cloned());
-        if let Some(link) = known {
+        if let Some(link) = core.http2_with_room(at) {
+            return Ok(link);
+        }
+        let _opening = self.watchdog.bound(core.opening.lock()).await?;
+        if let Some(link) = core.http2_with_room(at) {
             return Ok(link);
         }
         let prepared = &core.shared.prepared;

@@ -53,7 +53,8 @@ pub(crate) async fn run(core: &Rc<Core>, at: usize, threads: usize) {
             let due = core.shared.start.checked_add(schedule.due(number));
             match due.filter(|_| !is_over && !core.stopping.get()) {
                 Some(due) if due <= Instant::now() && begun < BURST => {
-                    dispatcher.begin(Job { number, due, measured: number >= schedule.warm });
+                    let measured = number >= schedule.warm;
+                    dispatcher.begin(Job { number, due: Some(due), measured });
                     number += threads as u64;
                     begun += 1;
                 }

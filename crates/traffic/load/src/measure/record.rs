@@ -27,7 +27,7 @@ pub(crate) struct Recorder {
     /// Few different ones: a list is faster than a map.
     pub(crate) statuses: Vec<(u16, u64)>,
     pub(crate) errors: BTreeMap<ErrorKind, (u64, Vec<String>)>,
-    /// From when a request was due.
+    /// From when a request was due; empty in a closed loop, where nothing is due.
     pub(crate) latency: Latencies,
     /// From when it was sent.
     pub(crate) service: Latencies,
@@ -36,9 +36,12 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) fn begun(&mut self, lag: Duration) {
+    /// A request that was sent `lag` after it was due, if it ever was.
+    pub(crate) fn begun(&mut self, lag: Option<Duration>) {
         self.sent += 1;
-        self.lag.record(lag);
+        if let Some(lag) = lag {
+            self.lag.record(lag);
+        }
     }
 
     /// An answer with `status`, allowed or not.
@@ -46,12 +49,11 @@ impl Recorder {
         &mut self,
         status: u16,
         allowed: bool,
-        latency: Duration,
+        latency: Option<Duration>,
         service: Duration,
     ) {
         self.completed += 1;
-        self.latency.record(latency);
-        self.service.record(service);
+        self.took(latency, service);
         match self.statuses.iter_mut().find(|(known, _)| *known == status) {
             Some((_, count)) => *count += 1,
             None => self.statuses.push((status, 1)),
@@ -64,13 +66,25 @@ impl Recorder {
 
     /// No answer. A timeout took at least as long as it did, which is what is recorded; how long
     /// other failures took says nothing about the server.
-    pub(crate) fn failed(&mut self, failure: &Failure, latency: Duration, service: Duration) {
+    pub(crate) fn failed(
+        &mut self,
+        failure: &Failure,
+        latency: Option<Duration>,
+        service: Duration,
+    ) {
         self.failed += 1;
         if failure.kind == ErrorKind::Timeout {
-            self.latency.record(latency);
-            self.service.record(service);
+            self.took(latency, service);
         }
         self.error(failure.kind, || failure.sentence());
+    }
+
+    /// In a closed loop both are the same, and the first is left out.
+    fn took(&mut self, latency: Option<Duration>, service: Duration) {
+        if let Some(latency) = latency {
+            self.latency.record(latency);
+        }
+        self.service.record(service);
     }
 
     fn error(&mut self, kind: ErrorKind, sentence: impl FnOnce() -> String) {

@@ -69,7 +69,7 @@ pub struct ErrorCount {
 /// How a run stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Snapshot<'a> {
-    /// Since the first request; negative while nothing is measured yet is zero.
+    /// Since the first measured request.
     pub elapsed: Duration,
     /// How long it will last, where that is known.
     pub length: Option<Duration>,
@@ -116,7 +116,7 @@ impl Summary {
             abandoned: total.sent.saturating_sub(total.completed + total.failed),
             statuses: total.statuses.into_iter().collect(),
             error_kinds,
-            latency: total.latency,
+            latency: if rate.is_some() { total.latency } else { total.service.clone() },
             service_time: total.service,
             own_lag: total.lag,
             bytes_received: total.bytes_received,

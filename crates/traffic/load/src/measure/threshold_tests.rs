@@ -9,9 +9,9 @@ fn summary(latencies_ms: &[u64], failed: u64) -> Summary {
     let mut seen =
         Recorder { sent: latencies_ms.len() as u64 + failed, failed, ..Recorder::default() };
     for ms in latencies_ms {
-        seen.answered(200, true, Duration::from_millis(*ms), Duration::from_millis(1));
+        seen.answered(200, true, Some(Duration::from_millis(*ms)), Duration::from_millis(1));
     }
-    let mut summary = Summary::new(&Plan::new(Vec::new(), Load::closed(1)), seen, None);
+    let mut summary = Summary::new(&Plan::new(Vec::new(), Load::open(1.0)), seen, None);
     summary.duration = Duration::from_secs(1);
     summary
 }

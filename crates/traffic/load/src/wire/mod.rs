@@ -5,6 +5,8 @@
 
 pub(crate) mod connect;
 pub(crate) mod failure;
+pub(crate) mod gate;
+pub(crate) mod http2;
 pub(crate) mod link;
 pub(crate) mod meter;
 pub(crate) mod origin;

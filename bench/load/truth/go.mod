@@ -1,0 +1,3 @@
+module bench/truth
+
+go 1.24

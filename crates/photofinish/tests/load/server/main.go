@@ -1,0 +1,102 @@
+// server is what the tests of `photofinish load` send to. It prints its address, then serves
+// until it is killed.
+//
+//	/            answers with the body it was sent, or "hello"
+//	/status/503  answers with that status
+//	/abort       closes the connection without an answer
+//	/die         ends the process
+//	/count       how many requests there were, and what they said, as JSON
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+var (
+	stall = flag.Duration("stall", 0, "hold requests for this long")
+	every = flag.Duration("every", time.Second, "once in this time")
+	slow  = flag.Duration("slow", 0, "time of every answer")
+	cert  = flag.String("cert", "", "serve TLS with this certificate")
+	key   = flag.String("key", "", "and this key")
+	idle  = flag.Duration("idle", 0, "close connections idle for this long")
+)
+
+type seen struct {
+	sync.Mutex
+	Requests int
+	Proto    map[string]int
+	Bodies   []string
+	Paths    map[string]int
+	Headers  map[string]int
+	Conns    int
+}
+
+func main() {
+	flag.Parse()
+	start := time.Now()
+	all := seen{Proto: map[string]int{}, Paths: map[string]int{}, Headers: map[string]int{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/count", func(w http.ResponseWriter, r *http.Request) {
+		all.Lock()
+		defer all.Unlock()
+		json.NewEncoder(w).Encode(&all)
+	})
+	mux.HandleFunc("/abort", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	mux.HandleFunc("/die", func(http.ResponseWriter, *http.Request) { os.Exit(3) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		all.Lock()
+		all.Requests++
+		all.Proto[r.Proto]++
+		all.Paths[r.Method+" "+r.URL.String()]++
+		all.Headers[r.Header.Get("X-Test")]++
+		if len(body) > 0 && len(all.Bodies) < 1000 {
+			all.Bodies = append(all.Bodies, string(body))
+		}
+		all.Unlock()
+		if phase := time.Since(start) % *every; *stall > 0 && phase >= *every-*stall {
+			time.Sleep(*every - phase)
+		}
+		time.Sleep(*slow)
+		if code, ok := strings.CutPrefix(r.URL.Path, "/status/"); ok {
+			status, _ := strconv.Atoi(code)
+			w.WriteHeader(status)
+			return
+		}
+		if len(body) == 0 {
+			body = []byte("hello\n")
+		}
+		w.Write(body)
+	})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	server := &http.Server{Handler: mux, Protocols: protocols, IdleTimeout: *idle,
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				all.Lock()
+				all.Conns++
+				all.Unlock()
+			}
+		}}
+	fmt.Println(listener.Addr())
+	if *cert != "" {
+		panic(server.ServeTLS(listener, *cert, *key))
+	}
+	panic(server.Serve(listener))
+}
