@@ -19,8 +19,9 @@ const CHUNK: usize = 256 << 10;
 const TURN: u64 = 16 << 20;
 /// Room is given back to the disk in steps of this size.
 const RECLAIM: u64 = 4 << 20;
-/// What a slow reader of our stderr may be behind the program.
-const MOST_UNREAD: u64 = 256 << 20;
+/// What a slow reader of our stderr may be behind the program on a disk with room: a burst passes
+/// whole, a reader that has stopped does not fill the disk.
+const MOST_UNREAD: u64 = 2 << 30;
 
 /// What sort of file it is, told by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
