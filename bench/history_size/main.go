@@ -71,7 +71,9 @@ func busy(goroutines, calls int) {
 			for range calls {
 				work(&cell)
 			}
+			// What a goroutine leaves behind when it ends is used by the next one.
 			end.Done()
+			end.Wait()
 		}()
 	}
 	end.Wait()
