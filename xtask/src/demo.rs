@@ -21,6 +21,14 @@ pub(crate) fn demo(_: &[String]) -> Outcome {
         return Ok(ExitCode::FAILURE);
     }
     tools::remove_folder(&target_dir().join("demo"))?;
+    println!(
+        "== compiling the payment service (the first time Go compiles its library with -race too)"
+    );
+    for tags in ["", "repaired"] {
+        if !compile(tags)? {
+            return Ok(ExitCode::FAILURE);
+        }
+    }
     let start = Instant::now();
 
     println!("\n== the payment service: its tests pass under -race, and it is full of races");
@@ -41,6 +49,13 @@ pub(crate) fn demo(_: &[String]) -> Outcome {
     );
     let as_it_should = racy == Some(FOUND_RACES) && repaired == Some(FOUND_NOTHING);
     Ok(if as_it_should { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Fills Go's cache, so that what is timed is the hunts.
+fn compile(tags: &str) -> Result<bool, String> {
+    let mut command = tools::command(target_dir().join("debug/photofinish"))?;
+    command.args(["build", "-C", "examples/payments", "--tags", tags, "-o"]);
+    run(command.arg(target_dir().join("demo/bin/")))
 }
 
 /// One hunt; its exit code.

@@ -16,6 +16,12 @@ const SOAKS: &[(&str, &str, &str, &str)] = &[
         "SIGKILL of run and of its child, 200 times: nothing lost, nothing counted twice",
     ),
     (
+        "race-suite",
+        "photofinish-supervise",
+        "race_suite",
+        "Go's own race suite passes with what a light build leaves out",
+    ),
+    (
         "toolchains",
         "photofinish-testkit",
         "pinned",

@@ -39,11 +39,13 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
 /// # Errors
 /// It is another program's, or a newer photofinish's.
 pub(crate) fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
-    let read = |pragma: &str| {
-        connection
-            .query_row(pragma, [], |row| row.get::<_, i64>(0))
-            .map_err(|cause| StoreError::from_sqlite("open", path, cause))
-    };
+    let sqlite = |cause| StoreError::from_sqlite("open", path, cause);
+    // All three of one moment: another process may be making the file, and half of its answer looks
+    // like that of a stranger.
+    let moment = connection.is_autocommit().then(|| connection.unchecked_transaction());
+    let _moment = moment.transpose().map_err(sqlite)?;
+    let read =
+        |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0)).map_err(sqlite);
     let application = read("PRAGMA application_id")?;
     let version = read("PRAGMA user_version")?;
     let n_tables = read("SELECT count(*) FROM sqlite_schema")?;

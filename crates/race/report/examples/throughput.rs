@@ -1,7 +1,7 @@
 //! How fast the reader is: a log without reports, logs with many, and texts made to slow it down.
 //!
 //! Rates are per second of processor time, so that a busy machine shows the same.
-//! `cargo run --release -p photofinish-report --example throughput [MB]` prints a line per text.
+//! `cargo run --release -p photofinish-report --example throughput [MB]` prints a table.
 
 #![expect(clippy::print_stdout, reason = "a program that prints a table")]
 
@@ -15,6 +15,7 @@ const PIECE: usize = 256 << 10;
 fn main() {
     let megabytes = std::env::args().nth(1).and_then(|size| size.parse().ok()).unwrap_or(100);
     let size = megabytes << 20;
+    println!("| log | MB/s | reports |\n|---|---|---|");
     let json = |n: usize| {
         format!(
             "{{\"time\":\"2026-11-21T21:43:09.{n:09}Z\",\"level\":\"INFO\",\"msg\":\"request\",\"worker\":{},\"path\":\"/cart\"}}\n",
@@ -101,7 +102,7 @@ fn measure(name: &str, text: &[u8]) {
     reader.finish(&mut |_| found += 1);
     let seconds = cpu_seconds() - started;
     let rate = text.len() as f64 / 1e6 / seconds;
-    println!("{rate:9.0} MB/s  {found:8} reports  {name}");
+    println!("| {} | {rate:.0} | {found} |", name.replace('|', "\\|"));
 }
 
 /// Processor time of this thread so far (Linux).

@@ -282,7 +282,10 @@ impl Assembler {
         let clock = self.clock;
         let doubled = self.open.iter_mut().find(|open| {
             let (_, at) = open.envelope.prefix.strip(text);
-            open.envelope.source == line.source && text[at..].trim() == open.envelope.last
+            // Directly behind it only: a program that dies and starts over prints it again, too.
+            open.envelope.source == line.source
+                && open.envelope.quiet_lines == 0
+                && text[at..].trim() == open.envelope.last
         });
         if let Some(open) = doubled {
             touch(&mut open.envelope, line, clock);

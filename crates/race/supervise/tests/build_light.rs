@@ -145,3 +145,37 @@ fn the_users_gcflags_stay_with_the_packages_left_out() {
         String::from_utf8_lossy(&symbols.stdout).contains("example.org/dep/bus.(*Bus).Publish")
     );
 }
+
+/// Go's own tests of its detector (`runtime/race` of the toolchain) under the choice that a light build makes for
+/// a program importing what they import. Minutes of compiling: run by `cargo xtask soak race-suite`.
+#[test]
+fn go_s_own_race_suite_passes_with_the_choice_of_a_light_build() {
+    if std::env::var_os("PHOTOFINISH_SOAK").is_none() {
+        eprintln!("skipped: long; cargo xtask soak race-suite runs it");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("go.mod"), "module example.com/suite\n\ngo 1.21\n").unwrap();
+    let imports =
+        ["bytes", "errors", "fmt", "hash/crc32", "io", "net", "net/http", "os", "reflect"];
+    let imports: String = imports.iter().map(|path| format!("import _ {path:?}\n")).collect();
+    fs::write(dir.path().join("main.go"), format!("package main\n\n{imports}\nfunc main() {{}}\n"))
+        .unwrap();
+    let (built, _) = race_binary(&plan(dir.path(), ".", &dir.path().join("out")));
+    let flag = |out: &build::LeftOut| match out.atomics {
+        true => format!("'-gcflags={}=-race=false -d=ssa/intrinsics/off'", out.package),
+        false => format!("-gcflags={}=-race=false", out.package),
+    };
+    let flags: Vec<String> = built.left_out.iter().map(flag).collect();
+    let output = Command::new("go")
+        .args(["test", "-race", "-count=1", "-v", "-run", "^TestRace$", "runtime/race"])
+        .envs([("GOFLAGS", flags.join(" ")), ("GOTOOLCHAIN", "local".to_owned())])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    // "Passed 368 of 368 tests (100.00%, 0+, 0-)": false positives, false negatives.
+    let verdict = said.lines().find(|line| line.contains("Passed ")).unwrap_or_default();
+    println!("{} packages left out: {}", built.left_out.len(), verdict.trim());
+    assert!(verdict.contains("(100.00%, 0+, 0-)"), "{said}");
+}

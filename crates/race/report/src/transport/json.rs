@@ -31,6 +31,12 @@ const TEXT: &[&str] = &[
     "err",
     "data",
     "event",
+    "short_message",
+    "full_message",
+    "Message",
+    "record",
+    "raw",
+    "payload",
 ];
 /// What names the writer. A test's name does not: lines of one report are filed under several.
 const WRITER: &[&str] = &[

@@ -221,3 +221,9 @@ fn every_sample_survives_a_chatty_neighbour() {
         assert_eq!(read(&chatty), read(&plain), "{name}");
     }
 }
+
+#[test]
+fn a_program_that_dies_and_starts_over_prints_the_same_torn_report_again() {
+    let torn = "WARNING: DATA RACE\nRead at 0x10 by goroutine 7:\n";
+    assert_eq!(read(torn.repeat(5)).matches("partial: race").count(), 5);
+}
