@@ -40,10 +40,10 @@ impl StoreArgs {
         let named = self.store.clone().or_else(|| from_file(&config.store.path));
         let is_named = named.is_some();
         let store = named.map_or_else(default_path, Ok).map_err(store_error)?;
-        let store = std::path::absolute(&store).unwrap_or(store);
+        let destination = std::path::absolute(&store).unwrap_or_else(|_| store.clone());
         let spool = self.spool.clone().or_else(|| from_file(&config.run.spool));
         let spool = Spool::new(spool.unwrap_or_else(Spool::default_root));
-        let spool = spool.delivering_to(store.to_string_lossy());
+        let spool = spool.delivering_to(destination.to_string_lossy());
         Ok(Place { store, spool, named: is_named })
     }
 
