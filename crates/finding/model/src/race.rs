@@ -5,7 +5,6 @@
 //! [`Kind`]s with one access, or none.
 
 use std::fmt;
-use std::str::FromStr;
 
 /// One report of something that went wrong between goroutines (or threads).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -242,7 +241,9 @@ pub struct UnknownWord {
     pub known: String,
 }
 
-/// Gives an enum its words: what JSON, flags and pages call each value, both ways.
+/// Gives an enum its words: what JSON, flags, pages and the database call each value, both ways
+/// (`ALL`, `word`, `Display`, `FromStr`).
+#[macro_export]
 macro_rules! words {
     ($name:ident, $what:literal, { $($variant:ident => $word:literal),+ $(,)? }) => {
         impl $name {
@@ -255,19 +256,19 @@ macro_rules! words {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.pad(self.word())
             }
         }
 
-        impl FromStr for $name {
-            type Err = UnknownWord;
+        impl ::std::str::FromStr for $name {
+            type Err = $crate::UnknownWord;
 
-            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+            fn from_str(word: &str) -> ::std::result::Result<Self, $crate::UnknownWord> {
                 match word {
                     $($word => Ok($name::$variant),)+
-                    _ => Err(UnknownWord {
+                    _ => Err($crate::UnknownWord {
                         what: $what,
                         word: word.to_owned(),
                         known: [$($word),+].join(", "),
@@ -277,7 +278,6 @@ macro_rules! words {
         }
     };
 }
-pub(crate) use words;
 
 words!(Kind, "kind", {
     DataRace => "data-race",

@@ -24,7 +24,6 @@ mod record;
 mod schema;
 mod sighting;
 mod source;
-mod words;
 
 pub use change::{Action, Changed, Decision};
 pub use error::StoreError;

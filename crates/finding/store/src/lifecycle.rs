@@ -7,10 +7,7 @@
 //! Not here: which sighting counts as one of a later build (`record`), who wrote what when
 //! (`change`). Start at [`next`].
 
-use crate::words::words;
-use photofinish_model::UnknownWord;
-use std::fmt;
-use std::str::FromStr;
+use photofinish_model::words;
 
 /// Where a finding stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

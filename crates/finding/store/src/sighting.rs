@@ -1,11 +1,8 @@
 //! A sighting: one race, seen once, by somebody, somewhere; and what recording it did.
 
 use crate::lifecycle::State;
-use crate::words::words;
 use jiff::Timestamp;
-use photofinish_model::{Fingerprint, Race, UnknownWord};
-use std::fmt;
-use std::str::FromStr;
+use photofinish_model::{Fingerprint, Race, words};
 
 /// Which part of photofinish saw a race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -9,10 +9,7 @@
 
 mod classify;
 
-use crate::race::{UnknownWord, words};
-use crate::{Frame, Race};
-use std::fmt;
-use std::str::FromStr;
+use crate::{Frame, Race, words};
 
 /// The sort of mistake behind a race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
