@@ -2,7 +2,7 @@
 
 use super::Format;
 use crate::exit::ExitStatus;
-use crate::output::error::Hint;
+use crate::output::error::hinted;
 use anyhow::Context;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use photofinish_supervise::build::{self, Built, BuiltPackage, Light, Plan, Progress, Variants};
@@ -78,9 +78,9 @@ pub(crate) fn build(args: BuildArgs) -> anyhow::Result<ExitStatus> {
     let mut teller = Teller::new();
     let built = build::build(&plan, &mut |progress| teller.tell(progress));
     teller.clear();
-    let built = built.map_err(|error| match error.hint() {
-        Some(hint) => anyhow::Error::new(error).context(Hint(hint)),
-        None => error.into(),
+    let built = built.map_err(|error| {
+        let hint = error.hint();
+        hinted(error, hint)
     })?;
     let mut out = anstream::stdout().lock();
     match format {

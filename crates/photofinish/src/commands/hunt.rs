@@ -6,7 +6,7 @@ use super::Format;
 use super::place::{Place, StoreArgs, store_error};
 use crate::config::{Config, Percent, Span};
 use crate::exit::ExitStatus;
-use crate::output::error::Hint;
+use crate::output::error::hinted;
 use crate::output::{hunt as text, hunt_json as json, hunt_live::HuntLive};
 use crate::sink::StoreSink;
 use anyhow::Context;
@@ -133,9 +133,9 @@ pub(crate) fn hunt(args: HuntArgs) -> anyhow::Result<ExitStatus> {
     let outcome =
         photofinish_hunt::hunt(&plan, &mut sink, &stop, &mut |progress| live.show(progress));
     live.clear();
-    let outcome = outcome.map_err(|error| match error.hint() {
-        Some(hint) => anyhow::Error::new(error).context(Hint(hint)),
-        None => error.into(),
+    let outcome = outcome.map_err(|error| {
+        let hint = error.hint();
+        hinted(error, hint)
     })?;
     let findings = read_findings(&mut store, &outcome)?;
     match format {

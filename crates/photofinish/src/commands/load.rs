@@ -4,7 +4,7 @@ mod args;
 
 use super::Format;
 use crate::exit::ExitStatus;
-use crate::output::error::Hint;
+use crate::output::error::{Hint, hinted};
 use crate::output::{load as text, load_json as json, load_live::LiveLine};
 use anyhow::Context as _;
 use args::Amount;
@@ -25,7 +25,7 @@ pub(crate) fn load(args: LoadArgs) -> anyhow::Result<ExitStatus> {
     let stop = Stop::new();
     stop_on_signals(&stop)?;
     let line = LiveLine::new();
-    let summary = photofinish_load::run(&plan, &stop, |now| line.show(now)).map_err(hinted)?;
+    let summary = photofinish_load::run(&plan, &stop, |now| line.show(now)).map_err(load_error)?;
     line.clear();
     let crossed: Vec<_> = thresholds.iter().filter_map(|limit| limit.check(&summary)).collect();
     match args.verdict.format {
@@ -95,7 +95,7 @@ impl LoadArgs {
             (None, None) => None,
         };
         let mut requests = match (&content.targets, &self.url) {
-            (Some(file), base) => targets::read(file, base.as_deref()).map_err(hinted)?,
+            (Some(file), base) => targets::read(file, base.as_deref()).map_err(load_error)?,
             (None, Some(url)) => {
                 vec![Request::new(if body.is_some() { "POST" } else { "GET" }, url)]
             }
@@ -188,13 +188,9 @@ fn say_json(request: &mut Request) {
     }
 }
 
-fn hinted(error: photofinish_load::LoadError) -> anyhow::Error {
+fn load_error(error: photofinish_load::LoadError) -> anyhow::Error {
     let hint = error.hint();
-    let error = anyhow::Error::from(error);
-    match hint {
-        Some(hint) => error.context(Hint(hint)),
-        None => error,
-    }
+    hinted(error, hint)
 }
 
 /// The first SIGINT or SIGTERM ends the run and prints what was measured, the second ends us.

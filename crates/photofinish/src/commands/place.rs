@@ -3,7 +3,7 @@
 //! store its reports are meant for, and whoever opens that store next delivers what was left.
 
 use crate::config::Config;
-use crate::output::error::Hint;
+use crate::output::error::hinted;
 use crate::sink::StoreSink;
 use photofinish_store::{Repository, Store, StoreError, default_path};
 use photofinish_supervise::spool::{Spool, recover};
@@ -95,11 +95,7 @@ impl Place {
 /// `error` with its hint, for the last lines on stderr.
 pub(crate) fn store_error(error: StoreError) -> anyhow::Error {
     let hint = error.hint();
-    let error = anyhow::Error::new(error);
-    match hint {
-        Some(hint) => error.context(Hint(hint)),
-        None => error,
-    }
+    hinted(error, hint)
 }
 
 /// The checkout around the current folder, where the source of a finding may be.

@@ -102,11 +102,7 @@ pub(crate) fn run(args: RunArgs) -> anyhow::Result<ExitStatus> {
             voice.flush(Duration::from_secs(1));
             let status = ExitStatus::Child(error.status());
             let hint = error.hint();
-            let error = anyhow::Error::from(error);
-            output::error::print(&match hint {
-                Some(hint) => error.context(output::error::Hint(hint)),
-                None => error,
-            });
+            output::error::print(&output::error::hinted(error, hint));
             Ok(status)
         }
     }

@@ -12,6 +12,14 @@ impl std::fmt::Display for Hint {
     }
 }
 
+/// `error`, with its hint (the `hint()` of whatever library made it) for the last line.
+pub(crate) fn hinted(error: impl Into<anyhow::Error>, hint: Option<String>) -> anyhow::Error {
+    match hint {
+        Some(hint) => error.into().context(Hint(hint)),
+        None => error.into(),
+    }
+}
+
 /// Prints the chain of `error` to stderr, and its [`Hint`] if one was attached as context.
 pub(crate) fn print(error: &anyhow::Error) {
     let mut err = anstream::stderr().lock();

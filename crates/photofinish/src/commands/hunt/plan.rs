@@ -2,7 +2,7 @@
 
 use super::HuntArgs;
 use crate::config::{Config, RequestConfig};
-use crate::output::error::Hint;
+use crate::output::error::{Hint, hinted};
 use anyhow::Context;
 use photofinish_hunt::{Place, Plan, Service};
 use photofinish_load::{Load, OkStatus, Ramp, Request};
@@ -60,9 +60,9 @@ fn service(args: &HuntArgs, config: &Config) -> anyhow::Result<Service> {
     let url = url.context("nobody said where the service listens").context(Hint(
         "give --url http://127.0.0.1:8080/, or url in [service] of photofinish.toml".to_owned(),
     ))?;
-    let place = Place::parse(url).map_err(|error| match error.hint() {
-        Some(hint) => anyhow::Error::new(error).context(Hint(hint)),
-        None => error.into(),
+    let place = Place::parse(url).map_err(|error| {
+        let hint = error.hint();
+        hinted(error, hint)
     })?;
     let mut env = config.service.env.clone();
     env.extend(args.service.env.iter().cloned());
