@@ -1,0 +1,1 @@
+//! What differs between the primary's answer and the mirror's.
