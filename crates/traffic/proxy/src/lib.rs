@@ -7,4 +7,5 @@
 #![forbid(unsafe_code)]
 
 pub mod compare;
+pub mod plan;
 pub mod screen;
