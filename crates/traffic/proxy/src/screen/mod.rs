@@ -147,6 +147,11 @@ impl Screen {
         matches!(self.state, State::Head) && self.section == 0
     }
 
+    /// Whether a head has begun and not ended.
+    pub fn is_in_head(&self) -> bool {
+        matches!(self.state, State::Head) && self.section > 0
+    }
+
     /// The answer switched protocols: what follows is handed on unseen. Ignored unless waiting.
     pub fn upgraded(&mut self) {
         if self.is_waiting() {
