@@ -1,6 +1,8 @@
 //! How long the parts of a request may be that have to be held or parsed.
 //!
-//! Bodies have no limit here: they are counted, not looked at.
+//! Bodies have no limit here: they are counted, not looked at. The parser behind should allow no
+//! less: hyper's are 100 lines, a buffer of 408 KiB, and 16 KiB of trailers and of a body's chunk
+//! extensions together.
 
 /// How much of each part of a request is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
