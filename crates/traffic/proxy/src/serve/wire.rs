@@ -8,7 +8,7 @@
 use super::shared::Clock;
 use crate::figures::Caller;
 use crate::plan;
-use crate::screen::{self, Screen};
+use crate::screen::{self, POISON, Screen};
 use http::{HeaderMap, StatusCode};
 use std::io;
 use std::pin::Pin;
@@ -19,8 +19,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// No parser takes this for a part of a head or a chunk.
-const POISON: &[u8] = b"\0\r\n\r\n";
 
 /// A caller's connection.
 pub(super) enum Stream {
