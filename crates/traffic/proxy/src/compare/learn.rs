@@ -1,0 +1,305 @@
+//! Which differences mean something: a place that nearly always differs is nondeterminism (a random
+//! id), one that differs now and then is how a race looks.
+//!
+//! Every place that ever differed is counted by route: how often it was there to be compared, how
+//! often it differed. Its first difference is *held back* until the place was compared
+//! [`Limits::compared_before`] times; then it is told, or the place is noisy. Telling at once and
+//! taking it back later was the alternative: it would make a finding of every random id there is.
+//! The price: what differs on a route that is seldom asked for is never told, only counted
+//! ([`Figures::held`]). A place may change its standing later: old counts weigh less and less.
+//!
+//! Start at [`Learner::note`].
+
+use super::json::places_in;
+use super::{Answer, Comparison, Difference, Head, Place, Route, Rules, Skip, body};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// How much a [`Learner`] remembers, and when it makes up its mind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// How often a place is compared before anything is said of it.
+    pub compared_before: u32,
+    /// A place is noisy if it differs in more than this share of the answers that have it. One in four:
+    /// two elements in a random order (a Go map's) differ in one of two.
+    pub noise_above: f64,
+    /// Routes remembered. Where all of them have differed, the differences of others are counted, not told.
+    pub routes: usize,
+    /// Places remembered of a route.
+    pub places: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { compared_before: 20, noise_above: 0.25, routes: 1024, places: 32 }
+    }
+}
+
+/// Counts beyond which both of a place are halved, so that what it does now outweighs what it did.
+const OLD: u32 = 4096;
+
+/// A difference worth a person's time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Differing {
+    /// Of which requests.
+    pub route: Route,
+    /// Where, and what both said.
+    pub difference: Difference,
+    /// The request, as given to [`Learner::note`].
+    pub request: String,
+    /// The primary's status and media type.
+    pub primary: Head,
+    /// The mirror's.
+    pub mirror: Head,
+    /// Answers of this route compared so far.
+    pub compared: u64,
+    /// In how many of them this place differed.
+    pub differed: u64,
+}
+
+/// What a [`Learner`] has seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Pairs of answers that were compared.
+    pub compared: u64,
+    /// Those that were the same.
+    pub same: u64,
+    /// Those that differed anywhere.
+    pub different: u64,
+    /// Those that could not be compared, by reason.
+    pub skipped: BTreeMap<Skip, u64>,
+    /// Differences told.
+    pub told: u64,
+    /// Differences in places known as noisy.
+    pub noisy: u64,
+    /// Places that are noisy now.
+    pub noisy_places: u64,
+    /// Places held back now: compared too seldom.
+    pub held: u64,
+    /// Differences of routes or places beyond the limits.
+    pub overflow: u64,
+}
+
+/// Learns from comparisons, one after the other.
+#[derive(Debug, Default)]
+pub struct Learner {
+    limits: Limits,
+    routes: HashMap<Route, RouteSeen>,
+    figures: Figures,
+}
+
+#[derive(Debug, Default)]
+struct RouteSeen {
+    compared: u64,
+    places: HashMap<Place, PlaceSeen>,
+}
+
+#[derive(Debug)]
+struct PlaceSeen {
+    /// Recent, for the share.
+    compared: u32,
+    differed: u32,
+    /// Ever, for people.
+    differed_ever: u64,
+    standing: Standing,
+}
+
+#[derive(Debug)]
+enum Standing {
+    /// Too early to say; the first difference, to be told then.
+    Held(Box<Differing>),
+    Told,
+    Noisy,
+}
+
+impl Learner {
+    /// Knows nothing yet.
+    pub fn new(limits: Limits) -> Learner {
+        Learner { limits, ..Learner::default() }
+    }
+
+    /// Takes in what comparing both answers to a request of `route` came to; answers with what is to
+    /// be told because of it. `request` is the request for a person, `GET /orders/17?x=1`.
+    pub fn note(
+        &mut self,
+        rules: &Rules,
+        route: &Route,
+        request: &str,
+        (primary, mirror): (&Answer, &Answer),
+        comparison: &Comparison,
+    ) -> Vec<Differing> {
+        let differences: &[Difference] = match comparison {
+            Comparison::Skipped(skip) => {
+                *self.figures.skipped.entry(*skip).or_default() += 1;
+                return Vec::new();
+            }
+            Comparison::Same => &[],
+            Comparison::Different(differences) => differences,
+        };
+        self.figures.compared += 1;
+        match differences.is_empty() {
+            true => self.figures.same += 1,
+            false => self.figures.different += 1,
+        }
+        if !self.routes.contains_key(route) && !self.make_room(!differences.is_empty()) {
+            self.figures.overflow += differences.len() as u64;
+            return Vec::new();
+        }
+        let seen = self.routes.entry(route.clone()).or_default();
+        seen.compared += 1;
+        for place in seen.places_there(rules, primary, differences) {
+            if let Some(place) = seen.places.get_mut(&place) {
+                place.count(false);
+            }
+        }
+        let mut told = Vec::new();
+        for difference in differences {
+            let differing = || Differing {
+                route: route.clone(),
+                difference: difference.clone(),
+                request: request.to_owned(),
+                primary: primary.head(),
+                mirror: mirror.head(),
+                compared: seen.compared,
+                differed: 1,
+            };
+            let has_room = seen.places.len() < self.limits.places;
+            match seen.places.get_mut(&difference.at) {
+                None if !has_room => self.figures.overflow += 1,
+                None => {
+                    let place = PlaceSeen::first(differing());
+                    seen.places.insert(difference.at.clone(), place);
+                }
+                Some(place) => {
+                    place.count(true);
+                    match place.standing {
+                        Standing::Held(_) => {}
+                        Standing::Told => told.push(differing()),
+                        Standing::Noisy => self.figures.noisy += 1,
+                    }
+                }
+            }
+        }
+        for place in seen.places.values_mut() {
+            told.extend(place.judge(&self.limits));
+        }
+        for differing in &mut told {
+            differing.compared = seen.compared;
+            let place = seen.places.get(&differing.difference.at);
+            differing.differed = place.map_or(1, |place| place.differed_ever);
+        }
+        self.figures.told += told.len() as u64;
+        told
+    }
+
+    /// Whether one more route can be remembered. Scanners ask for routes that nobody else does, so
+    /// one that differs takes the place of the least asked for that never did.
+    fn make_room(&mut self, differs: bool) -> bool {
+        if self.routes.len() < self.limits.routes {
+            return true;
+        }
+        let quiet = self.routes.iter().filter(|(_, seen)| differs && seen.places.is_empty());
+        let least = quiet.min_by_key(|(_, seen)| seen.compared).map(|(route, _)| route.clone());
+        least.is_some_and(|route| self.routes.remove(&route).is_some())
+    }
+
+    /// What it has seen so far.
+    pub fn figures(&self) -> Figures {
+        let places = || self.routes.values().flat_map(|route| route.places.values());
+        let count = |is: fn(&Standing) -> bool| places().filter(|p| is(&p.standing)).count() as u64;
+        Figures {
+            noisy_places: count(|standing| matches!(standing, Standing::Noisy)),
+            held: count(|standing| matches!(standing, Standing::Held(_))),
+            ..self.figures.clone()
+        }
+    }
+
+    /// The noisy places by route, for a person who writes rules.
+    pub fn noisy(&self) -> Vec<(&Route, &Place)> {
+        let mut noisy: Vec<(&Route, &Place)> = Vec::new();
+        for (route, seen) in &self.routes {
+            let places = seen.places.iter();
+            let places = places.filter(|(_, place)| matches!(place.standing, Standing::Noisy));
+            noisy.extend(places.map(|(place, _)| (route, place)));
+        }
+        noisy.sort_by_key(|(route, place)| (*route, place.to_string()));
+        noisy
+    }
+}
+
+impl RouteSeen {
+    /// The known places that this answer has and that do not differ in it. A field that only one
+    /// answer in ten has, and that differs in each of those, is noisy all the same.
+    fn places_there(
+        &self,
+        rules: &Rules,
+        primary: &Answer,
+        differences: &[Difference],
+    ) -> Vec<Place> {
+        let differs = |place: &Place| differences.iter().any(|difference| difference.at == *place);
+        let known = || self.places.keys().filter(|place| !differs(place));
+        let mut there = Vec::new();
+        let mut paths = HashSet::new();
+        // What stands in front of a place may have ended the comparison before it.
+        let is_cut_short = differs(&Place::Status);
+        let is_other_type = differences.iter().any(|difference| difference.at.is_content_type());
+        for place in known() {
+            match place {
+                Place::Status => there.push(place.clone()),
+                _ if is_cut_short => {}
+                Place::Header(name) if primary.headers.contains_key(name) => {
+                    there.push(place.clone());
+                }
+                Place::Header(name) if primary.trailers.contains_key(name) => {
+                    there.push(place.clone());
+                }
+                Place::Header(_) => {}
+                _ if is_other_type => {}
+                Place::Body if !primary.body.is_empty() => there.push(place.clone()),
+                Place::Body => {}
+                Place::Json(path) => {
+                    paths.insert(path.as_str());
+                }
+            }
+        }
+        if let (false, Some(tree)) = (paths.is_empty(), body::json_of(rules, primary)) {
+            let found = places_in(&tree, &paths).into_iter();
+            there.extend(found.map(|path| Place::Json(path.to_owned())));
+        }
+        there
+    }
+}
+
+impl PlaceSeen {
+    fn first(differing: Differing) -> PlaceSeen {
+        let standing = Standing::Held(Box::new(differing));
+        PlaceSeen { compared: 1, differed: 1, differed_ever: 1, standing }
+    }
+
+    fn count(&mut self, differs: bool) {
+        self.compared += 1;
+        self.differed += u32::from(differs);
+        self.differed_ever += u64::from(differs);
+        if self.compared > OLD {
+            self.compared /= 2;
+            self.differed /= 2;
+        }
+    }
+
+    /// Makes up its mind, and perhaps tells what was held back. A noisy place has to be quiet for long
+    /// before it is believed again.
+    fn judge(&mut self, limits: &Limits) -> Option<Differing> {
+        if self.compared < limits.compared_before {
+            return None;
+        }
+        let share = f64::from(self.differed) / f64::from(self.compared);
+        let is_noisy = match self.standing {
+            Standing::Noisy => share > limits.noise_above / 2.0,
+            _ => share > limits.noise_above,
+        };
+        let standing = if is_noisy { Standing::Noisy } else { Standing::Told };
+        match std::mem::replace(&mut self.standing, standing) {
+            Standing::Held(first) if !is_noisy => Some(*first),
+            _ => None,
+        }
+    }
+}
