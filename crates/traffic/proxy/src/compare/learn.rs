@@ -10,8 +10,11 @@
 //!
 //! Start at [`Learner::note`].
 
+mod place;
+
 use super::json::places_in;
 use super::{Answer, Comparison, Difference, Head, Place, Route, Rules, Skip, body};
+use place::{PlaceSeen, Standing};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// How much a [`Learner`] remembers, and when it makes up its mind.
@@ -33,9 +36,6 @@ impl Default for Limits {
         Limits { compared_before: 20, noise_above: 0.25, routes: 1024, places: 32 }
     }
 }
-
-/// Counts beyond which both of a place are halved, so that what it does now outweighs what it did.
-const OLD: u32 = 4096;
 
 /// A difference worth a person's time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,24 +91,6 @@ pub struct Learner {
 struct RouteSeen {
     compared: u64,
     places: HashMap<Place, PlaceSeen>,
-}
-
-#[derive(Debug)]
-struct PlaceSeen {
-    /// Recent, for the share.
-    compared: u32,
-    differed: u32,
-    /// Ever, for people.
-    differed_ever: u64,
-    standing: Standing,
-}
-
-#[derive(Debug)]
-enum Standing {
-    /// Too early to say; the first difference, to be told then.
-    Held(Box<Differing>),
-    Told,
-    Noisy,
 }
 
 impl Learner {
@@ -266,40 +248,5 @@ impl RouteSeen {
             there.extend(found.map(|path| Place::Json(path.to_owned())));
         }
         there
-    }
-}
-
-impl PlaceSeen {
-    fn first(differing: Differing) -> PlaceSeen {
-        let standing = Standing::Held(Box::new(differing));
-        PlaceSeen { compared: 1, differed: 1, differed_ever: 1, standing }
-    }
-
-    fn count(&mut self, differs: bool) {
-        self.compared += 1;
-        self.differed += u32::from(differs);
-        self.differed_ever += u64::from(differs);
-        if self.compared > OLD {
-            self.compared /= 2;
-            self.differed /= 2;
-        }
-    }
-
-    /// Makes up its mind, and perhaps tells what was held back. A noisy place has to be quiet for long
-    /// before it is believed again.
-    fn judge(&mut self, limits: &Limits) -> Option<Differing> {
-        if self.compared < limits.compared_before {
-            return None;
-        }
-        let share = f64::from(self.differed) / f64::from(self.compared);
-        let is_noisy = match self.standing {
-            Standing::Noisy => share > limits.noise_above / 2.0,
-            _ => share > limits.noise_above,
-        };
-        let standing = if is_noisy { Standing::Noisy } else { Standing::Told };
-        match std::mem::replace(&mut self.standing, standing) {
-            Standing::Held(first) if !is_noisy => Some(*first),
-            _ => None,
-        }
     }
 }
