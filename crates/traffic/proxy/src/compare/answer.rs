@@ -47,6 +47,11 @@ impl Answer {
         Head { status: self.status.as_u16(), content_type: self.media_type() }
     }
 
+    /// Says that it could not serve just then, which says nothing of the request.
+    pub(super) fn is_unavailable(&self) -> bool {
+        matches!(self.status.as_u16(), 429 | 502 | 503 | 504)
+    }
+
     pub(super) fn form(&self) -> Form {
         let media_type = self.media_type();
         let (_, subtype) = media_type.split_once('/').unwrap_or_default();

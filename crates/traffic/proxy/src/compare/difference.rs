@@ -54,12 +54,21 @@ pub enum Skip {
     Encoding,
     /// A stream of events or of JSON lines.
     Stream,
+    /// One side could not serve just then (429, 502, 503, 504), the other could: a race build has less
+    /// breath than the build it shadows.
+    Unavailable,
 }
 
 impl Skip {
     /// Every reason, in the order of its definition.
-    pub const ALL: &'static [Skip] =
-        &[Skip::Truncated, Skip::TooLarge, Skip::TooDeep, Skip::Encoding, Skip::Stream];
+    pub const ALL: &'static [Skip] = &[
+        Skip::Truncated,
+        Skip::TooLarge,
+        Skip::TooDeep,
+        Skip::Encoding,
+        Skip::Stream,
+        Skip::Unavailable,
+    ];
 
     /// The word for it in figures.
     pub fn word(self) -> &'static str {
@@ -69,6 +78,7 @@ impl Skip {
             Skip::TooDeep => "too-deep",
             Skip::Encoding => "encoding",
             Skip::Stream => "stream",
+            Skip::Unavailable => "unavailable",
         }
     }
 }

@@ -43,6 +43,9 @@ pub const MOST_PLACES: usize = 16;
 /// [`Rules::wants`]. Exchanging the two answers exchanges the values and changes nothing else.
 pub fn compare(rules: &Rules, primary: &Answer, mirror: &Answer) -> Comparison {
     if primary.status != mirror.status {
+        if primary.is_unavailable() || mirror.is_unavailable() {
+            return Comparison::Skipped(Skip::Unavailable);
+        }
         return Comparison::Different(vec![Difference {
             at: Place::Status,
             primary: primary.status.as_u16().to_string(),

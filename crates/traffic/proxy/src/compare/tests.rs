@@ -255,6 +255,10 @@ fn what_cannot_be_compared_says_why() {
     let small = Rules::new(&RuleTexts { max_body: 3, ..RuleTexts::default() }).unwrap();
     assert_eq!(told(&small, &json("[1,2]"), &json("[1,3]")), "skipped: too-large");
     assert_eq!(told(&small, &json("[1,2]"), &json("[1,2]")), "same");
+    let mut busy = json("{}");
+    busy.status = StatusCode::SERVICE_UNAVAILABLE;
+    assert_eq!(told(&rules, &json("{}"), &busy), "skipped: unavailable");
+    assert_eq!(told(&rules, &busy, &busy), "same");
     let mut moved = cut.clone();
     moved.status = StatusCode::FOUND;
     assert_eq!(told(&rules, &cut, &moved), "status: 200 | 302", "what is known is still told");
@@ -538,4 +542,33 @@ fn what_a_learner_remembers_is_bounded_and_the_rest_is_counted() {
     let comparison = Comparison::Skipped(Skip::Stream);
     learner.note(&rules, &Route::of("GET", "/a"), "", (&json(""), &json("")), &comparison);
     assert_eq!(learner.figures().skipped[&Skip::Stream], 1);
+}
+
+#[test]
+#[ignore = "a measurement: cargo test --release -p photofinish-proxy -- --ignored --nocapture"]
+fn what_a_comparison_costs() {
+    let rules = ignoring(&["$..at", "$.meta.id"]);
+    for n in [10, 700] {
+        let body = |last: usize| {
+            let item = |i: usize| {
+                let price = if i + 1 == n { last } else { i };
+                format!(
+                    r#"{{"id":"item-{i}","name":"a thing to buy","price":{price},"at":"2026-11-22T02:00:00Z"}}"#
+                )
+            };
+            let items: Vec<String> = (0..n).map(item).collect();
+            json(&format!(r#"{{"meta":{{"id":1}},"items":[{}]}}"#, items.join(",")))
+        };
+        let (one, other) = (body(1), body(2));
+        for (what, mirror) in [("equal", &one), ("different", &other)] {
+            let started = std::time::Instant::now();
+            let rounds = 2_000_000 / (n * 10);
+            let differing =
+                (0..rounds).filter(|_| compare(&rules, &one, mirror) != Comparison::Same);
+            let n_differing = differing.count();
+            assert_eq!(n_differing > 0, what == "different");
+            let each = started.elapsed() / u32::try_from(rounds).unwrap();
+            println!("{what}, {} bytes: {each:?}", one.body.len());
+        }
+    }
 }
