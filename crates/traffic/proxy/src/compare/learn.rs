@@ -13,8 +13,9 @@
 mod place;
 
 use super::json::places_in;
-use super::{Answer, Comparison, Difference, Head, Place, Route, Rules, Skip, body};
+use super::{Answer, Comparison, Difference, Head, MOST_PLACES, Place, Route, Rules, Skip, body};
 use place::{PlaceSeen, Standing};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// How much a [`Learner`] remembers, and when it makes up its mind.
@@ -33,7 +34,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { compared_before: 20, noise_above: 0.25, routes: 1024, places: 32 }
+        Limits { compared_before: 20, noise_above: 0.25, routes: 1024, places: 64 }
     }
 }
 
@@ -44,7 +45,7 @@ pub struct Differing {
     pub route: Route,
     /// Where, and what both said.
     pub difference: Difference,
-    /// The request, as given to [`Learner::note`].
+    /// The request, as given to [`Learner::note`]: not to be kept where values are hidden.
     pub request: String,
     /// The primary's status and media type.
     pub primary: Head,
@@ -133,40 +134,30 @@ impl Learner {
                 place.count(false);
             }
         }
+        let differing = |difference: &Difference| Differing {
+            route: route.clone(),
+            difference: difference.clone(),
+            request: request.to_owned(),
+            primary: primary.head(),
+            mirror: mirror.head(),
+            compared: 0,
+            differed: 0,
+        };
         let mut told = Vec::new();
         for difference in differences {
-            let differing = || Differing {
-                route: route.clone(),
-                difference: difference.clone(),
-                request: request.to_owned(),
-                primary: primary.head(),
-                mirror: mirror.head(),
-                compared: seen.compared,
-                differed: 1,
-            };
-            let has_room = seen.places.len() < self.limits.places;
-            match seen.places.get_mut(&difference.at) {
-                None if !has_room => self.figures.overflow += 1,
-                None => {
-                    let place = PlaceSeen::first(differing());
-                    seen.places.insert(difference.at.clone(), place);
-                }
-                Some(place) => {
-                    place.count(true);
-                    match place.standing {
-                        Standing::Held(_) => {}
-                        Standing::Told => told.push(differing()),
-                        Standing::Noisy => self.figures.noisy += 1,
-                    }
-                }
+            match seen.differs(difference, &self.limits, differing) {
+                Some(Standing::Held(_)) => {}
+                Some(Standing::Told) => told.push(differing(difference)),
+                Some(Standing::Noisy) => self.figures.noisy += 1,
+                None => self.figures.overflow += 1,
             }
         }
         for place in seen.places.values_mut() {
             told.extend(place.judge(&self.limits));
         }
         for differing in &mut told {
-            differing.compared = seen.compared;
             let place = seen.places.get(&differing.difference.at);
+            differing.compared = seen.compared;
             differing.differed = place.map_or(1, |place| place.differed_ever);
         }
         self.figures.told += told.len() as u64;
@@ -209,6 +200,27 @@ impl Learner {
 }
 
 impl RouteSeen {
+    /// Counts a difference and says how its place stands; `None` where there is no room for one more.
+    fn differs(
+        &mut self,
+        difference: &Difference,
+        limits: &Limits,
+        differing: impl FnOnce(&Difference) -> Differing,
+    ) -> Option<&Standing> {
+        let has_room = self.places.len() < limits.places;
+        match self.places.entry(difference.at.clone()) {
+            Entry::Vacant(_) if !has_room => None,
+            Entry::Vacant(vacant) => {
+                Some(&vacant.insert(PlaceSeen::first(differing(difference))).standing)
+            }
+            Entry::Occupied(occupied) => {
+                let place = occupied.into_mut();
+                place.count(true);
+                Some(&place.standing)
+            }
+        }
+    }
+
     /// The known places that this answer has and that do not differ in it. A field that only one
     /// answer in ten has, and that differs in each of those, is noisy all the same.
     fn places_there(
@@ -217,6 +229,10 @@ impl RouteSeen {
         primary: &Answer,
         differences: &[Difference],
     ) -> Vec<Place> {
+        // More may differ than is named, so nothing is known of the others.
+        if differences.len() >= MOST_PLACES {
+            return Vec::new();
+        }
         let differs = |place: &Place| differences.iter().any(|difference| difference.at == *place);
         let known = || self.places.keys().filter(|place| !differs(place));
         let mut there = Vec::new();

@@ -34,7 +34,7 @@ pub use route::{Route, RoutePattern};
 pub use rules::{RuleTexts, Rules, RulesError, Values};
 
 /// Places reported of one answer; what differs in more differs altogether.
-pub const MOST_PLACES: usize = 16;
+pub const MOST_PLACES: usize = 32;
 
 /// Compares the answers of `primary` and `mirror` to one request.
 ///

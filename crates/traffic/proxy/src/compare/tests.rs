@@ -499,6 +499,23 @@ fn two_elements_in_random_order_are_noise() {
 }
 
 #[test]
+fn more_noise_than_can_be_named_is_still_noise() {
+    let mut learner = Learner::default();
+    let answers = (0..600).map(|n| {
+        let fields = |side: char| -> String {
+            // All 60 differ always, but for the first ten now and then: then ten others are named.
+            let value = |field: usize| if n % 10 == 0 && field < 10 { 'x' } else { side };
+            let fields: Vec<String> =
+                (0..60).map(|field| format!("\"f{field:02}\":\"{}\"", value(field))).collect();
+            format!("{{{}}}", fields.join(","))
+        };
+        pair(fields('a'), fields('b'))
+    });
+    assert_eq!(learn(&mut learner, answers), []);
+    assert!(learner.figures().noisy_places > 30, "{:?}", learner.figures());
+}
+
+#[test]
 fn a_noisy_place_that_falls_quiet_is_believed_again() {
     let mut learner = Learner::default();
     let noisy =
