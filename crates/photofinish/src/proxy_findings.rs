@@ -197,10 +197,9 @@ impl Recorder {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.end(),
             }
-            // What came meanwhile may replace what waits.
-            while let Ok(told) = receiver.try_recv() {
-                self.take(told);
-            }
+            // What came meanwhile may replace what waits. A queue full at most: more may come as
+            // fast as it is taken.
+            receiver.try_iter().take(QUEUE).for_each(|told| self.take(told));
             self.record(false);
         }
     }
