@@ -129,7 +129,7 @@ fn result(
         .chain(race.others.iter().map(|goroutine| &goroutine.stack))
         .filter_map(marked);
     let here = ends.next().map(|frame| paths.location(frame, None)).or_else(|| route(race));
-    let locations: Vec<Value> = here.into_iter().collect();
+    let locations = [in_some_file(here.unwrap_or_else(|| json!({})))];
     let mut related: Vec<Value> = Vec::new();
     for (access, frame) in
         accesses.iter().filter_map(|access| Some((access, marked(&access.stack)?))).skip(1)
@@ -184,6 +184,16 @@ fn message(race: &Race, pattern: Pattern) -> String {
         (None, false) => format!("{}: {title}", race.headline),
     };
     format!("{what}. {} {}{light}", pattern.explanation(), pattern.hint())
+}
+
+/// GitHub refuses a whole upload for one result without a file (`locationFromSarifResult: expected a
+/// physical location`): where none is known, it is the module's.
+fn in_some_file(mut location: Value) -> Value {
+    if location.get("physicalLocation").is_none() {
+        let module = json!({"uri": "go.mod", "uriBaseId": "%SRCROOT%"});
+        location["physicalLocation"] = json!({"artifactLocation": module});
+    }
+    location
 }
 
 /// Where an answer differs: no place in the source, but a route of the service.

@@ -102,6 +102,8 @@ fn an_answer_that_differs_is_a_warning_at_a_route() {
     assert_eq!(result["level"], "warning");
     let place = &result["locations"][0]["logicalLocations"][0];
     assert_eq!(*place, json!({"fullyQualifiedName": "GET /orders/{}", "kind": "resource"}));
+    let file = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+    assert_eq!(file, "go.mod", "code scanning refuses all results if one has no file");
     let words = result["message"]["text"].as_str().unwrap();
     assert!(
         words.starts_with(
@@ -114,4 +116,12 @@ fn an_answer_that_differs_is_a_warning_at_a_route() {
         (&rule["name"], &rule["properties"]["precision"]),
         (&json!("AnswerDiff"), &json!("medium"))
     );
+}
+
+#[test]
+fn a_crash_without_a_stack_has_a_place_too() {
+    let crash = Race::new(Kind::FatalError, Detector::GoRuntime, "out of memory");
+    let log = sarif_of_races(&[crash], None);
+    let place = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "go.mod");
 }
