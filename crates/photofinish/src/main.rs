@@ -9,6 +9,9 @@ mod commands;
 mod config;
 mod exit;
 mod output;
+// The command that uses it is `proxy`; without that it would be dead code.
+#[cfg(test)]
+mod proxy_findings;
 mod signal;
 mod sink;
 
