@@ -35,8 +35,9 @@ impl Exchange {
 
     /// About how much memory it holds on to.
     pub(crate) fn weight(&self) -> usize {
-        /// The struct itself, a header map's table and the queue's slot.
-        const FIXED: usize = 1024;
+        /// The buffer that the head was read into, which header values are slices of (hyper's begins with
+        /// 8 KiB, `INIT_BUFFER_SIZE` in `src/proto/h1/io.rs` of hyper 1.12), and the struct itself.
+        const FIXED: usize = 9 << 10;
         let headers: usize =
             self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 64).sum();
         FIXED + headers + self.body_len() + self.body.len() * size_of::<Bytes>()

@@ -61,6 +61,7 @@ fn dropped(counts: &Counts) -> Vec<(Dropped, u64)> {
 fn what_is_offered_is_read_back_by_its_owner_alone_and_without_credentials() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("traffic.jsonl");
+    let begun = Instant::now();
     let recorder = Recorder::start(&plan(&path)).unwrap();
     let mut offered = exchange(7, b"");
     offered.uri = "http://me:pw@shop.example:81/pay?id=3&token=abc".parse().unwrap();
@@ -70,7 +71,6 @@ fn what_is_offered_is_read_back_by_its_owner_alone_and_without_credentials() {
     }
     offered.headers.append("raw", http::HeaderValue::from_bytes(b"\xff").unwrap());
     offered.body = vec![Bytes::from_static(b"\x1b[31m"), Bytes::from_static(b"\x00\xfe")];
-    let begun = offered.arrived;
     recorder.offer(offered).unwrap();
     recorder.offer(exchange(8, "ünï\n".as_bytes())).unwrap();
     let counts = recorder.finish();
@@ -138,11 +138,15 @@ fn a_sigkill_costs_at_most_the_last_line() {
 
 #[test]
 fn a_full_disk_costs_requests_and_never_the_caller() {
-    let recorder = Recorder::start(&plan(Path::new("/dev/full"))).unwrap();
+    // A device is no file to be moved out of the way.
+    let when_full = WhenFull::Rotate { files: 2 };
+    let plan = Plan { when_full, max_bytes: 4096, ..plan(Path::new("/dev/full")) };
+    let recorder = Recorder::start(&plan).unwrap();
     for number in 0..50 {
         recorder.offer(exchange(number, b"x")).unwrap();
     }
     until("telling", || recorder.counts().trouble.is_some());
+    assert!(Path::new("/dev/full").exists());
     let counts = recorder.finish();
     assert!(counts.trouble.as_ref().unwrap().contains("No space left on device"));
     assert_eq!((counts.recorded, dropped(&counts)), (0, vec![(Dropped::Disk, 50)]));

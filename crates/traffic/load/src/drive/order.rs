@@ -84,6 +84,7 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// Requests as (arrived, took, connection, version).
     fn order(requests: &[(u64, u64, u64, &str)]) -> Order {
@@ -138,5 +139,52 @@ mod tests {
         assert!(done(&mut order, 0).is_empty());
         assert!(done(&mut order, 2).is_empty());
         assert_eq!(done(&mut order, 1), [3]);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_begins_too_early_and_nothing_waits_for_ever(
+            mut requests in prop::collection::vec((0..30_u64, 0..20_u64, 0..3_u64, 0..2_usize), 1..30),
+            passes in 1..4_u64,
+            order_of_answers in prop::collection::vec(any::<prop::sample::Index>(), 120),
+        ) {
+            requests.sort_unstable_by_key(|(at, ..)| *at);
+            // A connection speaks one version.
+            let version = |connection: u64| ["1.1", "2", "2"][connection as usize];
+            let recorded: Vec<_> =
+                requests.iter().map(|(at, took, c, _)| (*at, *took, *c, version(*c))).collect();
+            let mut order = order(&recorded);
+            let n_requests = requests.len() as u64;
+            let (mut running, mut finished) = (Vec::new(), BTreeSet::new());
+            let mut answers = order_of_answers.into_iter();
+            let begin = |number: u64, finished: &BTreeSet<u64>, running: &mut Vec<u64>| {
+                let (at, _, connection, version) = recorded[(number % n_requests) as usize];
+                for before in 0..number {
+                    let (other_at, took, other, _) = recorded[(before % n_requests) as usize];
+                    let same_pass = before / n_requests == number / n_requests;
+                    let had_ended = !same_pass || version == "1.1" || other_at + took <= at;
+                    let must_wait = other == connection && had_ended;
+                    assert!(!must_wait || finished.contains(&before), "{before} before {number}");
+                }
+                running.push(number);
+            };
+            for number in 0..n_requests * passes {
+                if admit(&mut order, number) {
+                    begin(number, &finished, &mut running);
+                }
+                // Some are answered while others arrive, the rest afterwards.
+                let is_last = number + 1 == n_requests * passes;
+                while !running.is_empty() && (is_last || running.len() > 5) {
+                    let pick = answers.next().map_or(0, |pick| pick.index(running.len()));
+                    let answered = running.swap_remove(pick);
+                    finished.insert(answered);
+                    for next in done(&mut order, answered) {
+                        begin(next, &finished, &mut running);
+                    }
+                }
+            }
+            prop_assert_eq!(finished.len() as u64, n_requests * passes);
+            prop_assert_eq!(order.n_held(), 0);
+        }
     }
 }

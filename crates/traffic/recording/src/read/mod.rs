@@ -16,6 +16,9 @@ use std::time::Duration;
 /// The longest line that is read; the longest that is written is shorter.
 const MAX_LINE: usize = 256 << 20;
 
+/// The longest first line: what is longer is something else, and not worth the memory.
+const MAX_HEAD: u64 = 1 << 20;
+
 /// A recording, as an iterator over its requests.
 #[derive(Debug)]
 pub struct Recording<R = File> {
@@ -73,8 +76,7 @@ impl<R: Read> Recording<R> {
     pub fn read(input: R, path: &Path) -> Result<Self, ReadError> {
         let path = path.to_owned();
         let (mut input, mut line) = (BufReader::with_capacity(64 << 10, input), Vec::new());
-        // What begins otherwise is not read on: it may be anything, of any length.
-        let mut start = (&mut input).take(MAX_LINE as u64);
+        let mut start = (&mut input).take(MAX_HEAD);
         start.read_until(b'\n', &mut line).map_err(|cause| ReadError::io(&path, cause))?;
         let foreign = |problem: String| ReadError::Foreign { path: path.clone(), problem };
         if line.is_empty() {

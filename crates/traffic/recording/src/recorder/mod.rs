@@ -203,10 +203,12 @@ impl Recorder {
     /// How it stands.
     pub fn counts(&self) -> Counts {
         let shared = &self.shared;
+        // First, so that when nothing waits all of it is in the other counts.
+        let queued = shared.queued.load(Ordering::Acquire);
         Counts {
             recorded: shared.recorded.load(Ordering::Relaxed),
             bytes: shared.bytes.load(Ordering::Relaxed),
-            queued: shared.queued.load(Ordering::Relaxed),
+            queued,
             dropped: std::array::from_fn(|at| {
                 shared.dropped.get(at).map_or(0, |count| count.load(Ordering::Relaxed))
             }),

@@ -21,6 +21,8 @@ pub(crate) struct Output {
     file: File,
     /// Bytes in `file`, all of whole lines.
     len: u64,
+    /// It is a file, and not a device or a pipe, which are never full and never moved.
+    is_regular: bool,
     /// The end of `file` could not be mended: nothing more goes into it.
     is_torn: bool,
 }
@@ -50,6 +52,7 @@ impl Output {
         };
         lock(&file, &path)?;
         Ok(Self {
+            is_regular: file.metadata().map_err(failed)?.is_file(),
             path,
             max_bytes: plan.max_bytes,
             when_full: plan.when_full,
@@ -63,7 +66,7 @@ impl Output {
     /// Whether `more` bytes of lines still go into the file.
     pub(crate) fn has_room(&self, more: usize) -> bool {
         let head = if self.len == 0 { self.head.len() } else { 0 };
-        self.len + (head + more) as u64 <= self.max_bytes
+        !self.is_regular || self.len + (head + more) as u64 <= self.max_bytes
     }
 
     /// Begins another file, if one of `more` bytes may be.
@@ -77,7 +80,10 @@ impl Output {
 
     fn next(&mut self, files: usize) -> io::Result<()> {
         self.file.sync_all()?;
-        rotate(&self.path, files)?;
+        // It is gone already if the last attempt got no further.
+        if self.path.symlink_metadata().is_ok() {
+            rotate(&self.path, files)?;
+        }
         self.file = create(&self.path)?;
         (self.len, self.is_torn) = (0, false);
         // Nobody else knows the file yet.
@@ -106,16 +112,17 @@ impl Output {
     }
 
     fn append(&mut self, lines: &[u8]) -> (usize, io::Result<()>) {
-        let mut written = 0;
-        let result = loop {
-            match self.file.write(lines.get(written..).unwrap_or_default()) {
-                _ if written == lines.len() => break Ok(()),
-                Ok(0) => break Err(ErrorKind::WriteZero.into()),
+        let (mut written, mut result) = (0, Ok(()));
+        while let Some(rest) =
+            lines.get(written..).filter(|rest| !rest.is_empty() && result.is_ok())
+        {
+            match self.file.write(rest) {
+                Ok(0) => result = Err(ErrorKind::WriteZero.into()),
                 Ok(n) => written += n,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => break Err(error),
+                Err(error) => result = Err(error),
             }
-        };
+        }
         let lines = lines.get(..written).unwrap_or_default();
         let whole = memchr::memrchr(b'\n', lines).map_or(0, |at| at + 1);
         self.len += whole as u64;

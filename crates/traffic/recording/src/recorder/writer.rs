@@ -9,7 +9,8 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-/// Lines are written when there are so many bytes of them, or nothing waits.
+/// Lines are written when there are so many bytes of them, when what they were made of weighed
+/// four times as much, or when nothing waits.
 const BATCH: usize = 256 << 10;
 /// After the disk refused, it is asked again this often.
 const RETRY: Duration = Duration::from_secs(1);
@@ -22,6 +23,8 @@ pub(crate) struct Writer {
     batch: Vec<u8>,
     /// Requests in `batch`.
     n_requests: u64,
+    /// What they and those dropped since the last write weighed in the queue.
+    weight: usize,
     /// When the disk last refused; `None` while it works.
     refused: Option<Instant>,
 }
@@ -34,7 +37,7 @@ impl Writer {
         start: Instant,
     ) -> Self {
         let batch = Vec::new();
-        Self { redactor, output, shared, start, batch, n_requests: 0, refused: None }
+        Self { redactor, output, shared, start, batch, n_requests: 0, weight: 0, refused: None }
     }
 
     /// Writes until nobody can offer anything any more.
@@ -53,6 +56,7 @@ impl Writer {
 
     fn take(&mut self, queued: Queued) {
         let Queued { exchange, weight } = queued;
+        self.weight += weight;
         if self.is_refused() {
             self.shared.count(Dropped::Disk, 1);
         } else if self.shared.full.load(Ordering::Relaxed) {
@@ -64,12 +68,14 @@ impl Writer {
                 Err(_) => self.shared.count(Dropped::Unredactable, 1),
             }
         }
-        self.shared.queued.fetch_sub(weight, Ordering::Relaxed);
+        if self.batch.len() >= BATCH || self.weight >= 4 * BATCH {
+            self.flush();
+        }
     }
 
     fn add(&mut self, line: &[u8]) {
         if !self.output.has_room(self.batch.len() + line.len()) {
-            self.flush();
+            self.write();
             match self.output.make_room(line.len()) {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
@@ -86,12 +92,14 @@ impl Writer {
         }
         self.batch.extend_from_slice(line);
         self.n_requests += 1;
-        if self.batch.len() >= BATCH {
-            self.flush();
-        }
     }
 
     fn flush(&mut self) {
+        self.write();
+        self.shared.queued.fetch_sub(std::mem::take(&mut self.weight), Ordering::Release);
+    }
+
+    fn write(&mut self) {
         if self.batch.is_empty() {
             return;
         }

@@ -17,7 +17,7 @@ mod stand_in;
 use crate::error::StartError;
 use crate::line::Recorded;
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, COOKIE, REFERER};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, COOKIE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use names::Names;
@@ -28,7 +28,7 @@ use stand_in::StandIn;
 pub struct Redaction {
     /// Names of headers, in any case.
     pub headers: Vec<String>,
-    /// Names of query parameters (also in `referer`), in any case.
+    /// Names of query parameters, also of URLs in headers (`referer`), in any case.
     pub query: Vec<String>,
     /// Names (`password`) or paths (`card.number`) of fields in JSON and form bodies, in any
     /// case and at any depth. Where one is found, everything below it goes too.
@@ -148,12 +148,11 @@ impl Redactor {
                 }
             }
         }
-        if let http::header::Entry::Occupied(mut values) = headers.entry(REFERER) {
-            for value in values.iter_mut() {
-                let text = String::from_utf8_lossy(value.as_bytes());
-                if let Some(clean) = self.target(&text) {
-                    *value = HeaderValue::try_from(clean).unwrap_or(self.header(&REFERER, value));
-                }
+        for value in headers.values_mut().filter(|value| value.as_bytes().contains(&b'?')) {
+            let text = String::from_utf8_lossy(value.as_bytes());
+            if let Some(clean) = self.target(&text) {
+                let nothing = HeaderValue::from_static(stand_in::REDACTED);
+                *value = HeaderValue::try_from(clean).unwrap_or(nothing);
             }
         }
     }

@@ -77,6 +77,10 @@ fn query_parameters_are_found_by_their_decoded_name() {
         let clean = redacted(&Redaction::default(), request(target, &[], "")).unwrap();
         assert_eq!(clean.target.as_str(), expected);
     }
+    let urls = [("x-original-url", "/b?token=abc"), ("link", "<https://a?token=abc>; rel=next")];
+    let clean = redacted(&Redaction::default(), request("/", &urls, "")).unwrap();
+    assert_eq!(clean.headers["x-original-url"], "/b?token=REDACTED");
+    assert_eq!(clean.headers["link"], "<https://a?token=REDACTED; rel=next");
     let referer = [("referer", "https://a/b?x=1&access_token=abc")];
     let clean = redacted(&Redaction::default(), request("/", &referer, "")).unwrap();
     assert_eq!(clean.headers["referer"], "https://a/b?x=1&access_token=REDACTED");
@@ -136,6 +140,11 @@ fn fields_of_forms_are_found_by_their_decoded_name() {
             "card[number]=REDACTED&card.number=REDACTED&number=6",
         ),
         ("password[old]=x", "password[old]=REDACTED"),
+        (
+            "payload=%7B%22password%22:+%22x%22%7D&z=1",
+            "payload=%7B%22password%22%3A%20%22REDACTED%22%7D&z=1",
+        ),
+        ("payload=%7B%22password%22&z=[1", "payload=%7B%22password%22&z=[1"),
         (r#"{"a":1}&password=x"#, r#"{"a":1}&password=REDACTED"#),
     ] {
         assert_eq!(body(&fields, FORM, text).as_deref(), Some(expected));
