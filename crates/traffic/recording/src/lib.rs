@@ -26,5 +26,5 @@ pub use exchange::Exchange;
 pub use line::{Head, Recorded};
 pub use read::index::{Concurrency, Entry, Index};
 pub use read::{Recording, Torn};
-pub use recorder::{Counts, Dropped, Plan, Recorder, WhenFull};
+pub use recorder::{Counts, Dropped, Hold, Plan, Recorder, WhenFull};
 pub use redact::{Redaction, Redactor, Unredactable};

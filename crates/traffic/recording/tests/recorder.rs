@@ -271,15 +271,16 @@ fn a_full_file_ends_the_recording_and_callers_need_not_hold_bodies_any_more() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("traffic.jsonl");
     let recorder = Recorder::start(&Plan { max_bytes: 10_000, ..plan(&path) }).unwrap();
-    assert_eq!(recorder.max_body(), 1 << 20);
+    assert!(!recorder.is_full());
     for number in 0..20 {
         let _ = recorder.offer(exchange(number, &[b'x'; 1000]));
     }
-    until("filling", || recorder.max_body() == 0);
+    until("filling", || recorder.is_full());
+    assert_eq!(recorder.hold().grow(1), Err(Dropped::FileFull));
     assert_eq!(recorder.offer(exchange(20, b"")), Err(Dropped::FileFull));
     let counts = recorder.finish();
     assert!((7..10).contains(&counts.recorded), "{counts:?}");
-    assert_eq!(counts.recorded + counts.dropped(Dropped::FileFull), 21);
+    assert_eq!(counts.recorded + counts.dropped(Dropped::FileFull), 22);
     assert_eq!(read(&path).len() as u64, counts.recorded);
     assert!(std::fs::metadata(&path).unwrap().len() <= 10_000);
 }
@@ -342,4 +343,49 @@ fn requests_that_end_in_another_order_are_indexed_as_they_arrived() {
     assert_eq!(offsets, [0, 5, 15, 20]);
     assert_eq!((index.concurrency().peak, index.span()), (4, Duration::from_millis(200)));
     assert!((index.concurrency().mean - 1.6).abs() < 0.001);
+}
+
+#[test]
+fn many_threads_may_offer_and_every_request_is_recorded_or_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("traffic.jsonl");
+    let recorder = Recorder::start(&Plan { max_queued: 256 << 10, ..plan(&path) }).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let recorder = &recorder;
+            scope.spawn(move || {
+                for number in 0..1000 {
+                    let _ = recorder.offer(exchange(thread * 1000 + number, &[b'x'; 500]));
+                }
+            });
+        }
+    });
+    let counts = recorder.finish();
+    let n_dropped = counts.dropped(Dropped::QueueFull);
+    assert_eq!((counts.recorded + n_dropped, counts.queued), (8000, 0));
+    assert!(counts.recorded > 0 && dropped(&counts).len() <= 1, "{counts:?}");
+    let mut seen: Vec<_> = read(&path).iter().filter_map(|request| request.connection).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len() as u64, counts.recorded, "one was written twice");
+}
+
+#[test]
+fn bodies_that_are_still_arriving_are_within_the_budget() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("traffic.jsonl");
+    let plan = Plan { max_queued: 100_000, max_body: 50_000, ..plan(&path) };
+    let recorder = Recorder::start(&plan).unwrap();
+    let (mut one, mut two, mut three) = (recorder.hold(), recorder.hold(), recorder.hold());
+    assert_eq!((one.grow(30_000), one.grow(20_000), two.grow(40_000)), (Ok(()), Ok(()), Ok(())));
+    assert_eq!(one.grow(1), Err(Dropped::BodyTooLarge));
+    assert_eq!(three.grow(10_001), Err(Dropped::QueueFull));
+    assert_eq!(recorder.offer(exchange(0, &[b'x'; 2000])), Err(Dropped::QueueFull));
+    drop(one);
+    assert_eq!(three.grow(10_001), Ok(()));
+    recorder.offer(exchange(0, &[b'x'; 2000])).unwrap();
+    drop((two, three));
+    let counts = recorder.finish();
+    assert_eq!((counts.recorded, counts.queued), (1, 0));
+    assert_eq!(dropped(&counts), [(Dropped::QueueFull, 2), (Dropped::BodyTooLarge, 1)]);
 }

@@ -1,7 +1,7 @@
 //! A recording in the order of arrival, without holding it in memory: when each request came,
 //! where it stands in the file, and on which requests of its connection it had waited.
 //!
-//! Some 50 bytes a request; bodies are read again when they are wanted.
+//! 64 bytes a request; bodies are read again when they are wanted.
 
 use super::{Place, Recording, Torn};
 use crate::error::ReadError;
@@ -150,6 +150,8 @@ impl Index {
         Recorded::parse(line.trim_ascii()).map_err(|_| changed())
     }
 }
+
+const _: () = assert!(size_of::<Entry>() == 64);
 
 /// Gives connections numbers without gaps; how many requests each has.
 fn number_connections(entries: &mut [Entry], ids: &[Option<(Duration, u64)>]) -> Vec<u32> {

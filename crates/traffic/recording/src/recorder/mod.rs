@@ -8,17 +8,23 @@
 //!
 //! Start at [`Recorder::start`]; `writer` is the thread, `output` the files.
 
+mod counts;
+mod hold;
 mod output;
 mod writer;
+
+pub use counts::{Counts, Dropped};
+pub use hold::Hold;
 
 use crate::error::StartError;
 use crate::exchange::Exchange;
 use crate::redact::{Redaction, Redactor};
+use counts::Shared;
 use output::Output;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -33,7 +39,7 @@ pub struct Plan {
     pub when_full: WhenFull,
     /// A request with a larger body than this many bytes is not recorded.
     pub max_body: usize,
-    /// Most bytes of requests that wait to be written.
+    /// Most bytes of requests that wait to be written, and of bodies held until they are whole.
     pub max_queued: usize,
     /// What never reaches the disk.
     pub redaction: Redaction,
@@ -52,69 +58,6 @@ pub enum WhenFull {
     },
 }
 
-/// Why a request was not recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Dropped {
-    /// Too much waits to be written already.
-    QueueFull,
-    /// Its body is larger than [`Plan::max_body`].
-    BodyTooLarge,
-    /// The file is full, or the request alone is larger than a file may be.
-    FileFull,
-    /// The disk refused it.
-    Disk,
-    /// Its body cannot be redacted ([`Unredactable`](crate::Unredactable)).
-    Unredactable,
-    /// It ended before its body was whole.
-    Incomplete,
-}
-
-impl Dropped {
-    /// All there are.
-    pub const ALL: [Self; 6] = [
-        Self::QueueFull,
-        Self::BodyTooLarge,
-        Self::FileFull,
-        Self::Disk,
-        Self::Unredactable,
-        Self::Incomplete,
-    ];
-
-    /// The name in output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::QueueFull => "queue-full",
-            Self::BodyTooLarge => "body-too-large",
-            Self::FileFull => "file-full",
-            Self::Disk => "disk",
-            Self::Unredactable => "unredactable",
-            Self::Incomplete => "incomplete",
-        }
-    }
-}
-
-/// How a recording stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Requests that were written.
-    pub recorded: u64,
-    /// Bytes that were written, of all files.
-    pub bytes: u64,
-    /// Bytes that wait to be written, about.
-    pub queued: usize,
-    /// Requests that were not recorded, in the order of [`Dropped::ALL`].
-    dropped: [u64; Dropped::ALL.len()],
-    /// What the disk said when it last refused, until it accepts again.
-    pub trouble: Option<String>,
-}
-
-impl Counts {
-    /// Requests that were not recorded because of `cause`.
-    pub fn dropped(&self, cause: Dropped) -> u64 {
-        self.dropped.get(cause as usize).copied().unwrap_or(0)
-    }
-}
-
 /// A recording under way. Shared by reference; the last one dropped waits for the disk.
 #[derive(Debug)]
 pub struct Recorder {
@@ -130,30 +73,6 @@ pub struct Recorder {
 struct Queued {
     exchange: Exchange,
     weight: usize,
-}
-
-/// What the callers and the thread share.
-#[derive(Debug, Default)]
-struct Shared {
-    queued: AtomicUsize,
-    recorded: AtomicU64,
-    bytes: AtomicU64,
-    dropped: [AtomicU64; Dropped::ALL.len()],
-    /// The file is full and stays so.
-    full: AtomicBool,
-    trouble: Mutex<Option<String>>,
-}
-
-impl Shared {
-    fn count(&self, cause: Dropped, n: u64) {
-        if let Some(count) = self.dropped.get(cause as usize) {
-            count.fetch_add(n, Ordering::Relaxed);
-        }
-    }
-
-    fn say(&self, trouble: Option<String>) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-    }
 }
 
 impl Recorder {
@@ -190,30 +109,19 @@ impl Recorder {
         self.take(exchange).inspect_err(|cause| self.shared.count(*cause, 1))
     }
 
-    /// Counts a request that was not offered, because it ended too early or grew too large.
+    /// Counts a request that was not offered, because it ended before its body was whole.
     pub fn missed(&self, cause: Dropped) {
         self.shared.count(cause, 1);
     }
 
-    /// The largest body worth holding on to; nothing, once the file is full.
-    pub fn max_body(&self) -> usize {
-        if self.shared.full.load(Ordering::Relaxed) { 0 } else { self.max_body }
+    /// Whether the file is full, and nothing more will be recorded.
+    pub fn is_full(&self) -> bool {
+        self.shared.full.load(Ordering::Relaxed)
     }
 
     /// How it stands.
     pub fn counts(&self) -> Counts {
-        let shared = &self.shared;
-        // First, so that when nothing waits all of it is in the other counts.
-        let queued = shared.queued.load(Ordering::Acquire);
-        Counts {
-            recorded: shared.recorded.load(Ordering::Relaxed),
-            bytes: shared.bytes.load(Ordering::Relaxed),
-            queued,
-            dropped: std::array::from_fn(|at| {
-                shared.dropped.get(at).map_or(0, |count| count.load(Ordering::Relaxed))
-            }),
-            trouble: shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-        }
+        self.shared.counts()
     }
 
     /// Writes what waits, to the disk, and says what it came to. Blocks.
@@ -230,11 +138,11 @@ impl Recorder {
             return Err(Dropped::BodyTooLarge);
         }
         let weight = exchange.weight();
-        let before = self.shared.queued.fetch_add(weight, Ordering::Relaxed);
-        let room = before.saturating_add(weight) <= self.max_queued;
+        if !self.shared.reserve(weight, self.max_queued) {
+            return Err(Dropped::QueueFull);
+        }
         let queued = Queued { exchange, weight };
-        let sent = room && self.queue.as_ref().is_some_and(|queue| queue.send(queued).is_ok());
-        if !sent {
+        if self.queue.as_ref().is_none_or(|queue| queue.send(queued).is_err()) {
             self.shared.queued.fetch_sub(weight, Ordering::Relaxed);
             return Err(Dropped::QueueFull);
         }
