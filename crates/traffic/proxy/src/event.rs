@@ -35,6 +35,11 @@ pub enum Event {
         /// What the kernel says.
         why: String,
     },
+    /// Requests are not kept in their file.
+    NotRecorded {
+        /// Why.
+        why: String,
+    },
     /// Unsafe methods are copied, because a rule says so.
     UnsafeCopies {
         /// To which mirror.
@@ -63,6 +68,7 @@ impl fmt::Display for Event {
             }
             Event::CallerRefused { caller, why } => write!(f, "caller {caller} refused: {why}"),
             Event::CannotAccept { why } => write!(f, "connections cannot be accepted: {why}"),
+            Event::NotRecorded { why } => write!(f, "requests are not recorded: {why}"),
             Event::UnsafeCopies { mirror, rule } => {
                 write!(f, "mirror {mirror} gets copies that may change something: {rule}")
             }

@@ -19,6 +19,7 @@ mod comparing;
 mod event;
 mod figures;
 mod forward;
+mod keeping;
 mod mirror;
 pub mod plan;
 mod rt;

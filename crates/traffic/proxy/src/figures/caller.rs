@@ -36,9 +36,10 @@ impl Caller {
         }
     }
 
-    pub(crate) fn connected(&self) {
+    /// One more; tells its number.
+    pub(crate) fn connected(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed);
-        self.connections_all.fetch_add(1, Ordering::Relaxed);
+        self.connections_all.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn disconnected(&self) {

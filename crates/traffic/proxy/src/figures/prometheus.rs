@@ -6,6 +6,7 @@
 use super::variant::Failure;
 use super::{Status, Times, VariantFigures};
 use crate::mirror::Cause;
+use photofinish_recording::Dropped;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub(crate) fn text(status: &Status) -> String {
     page.variants(&variants);
     page.canary(status);
     page.mirrors(status);
+    page.recording(status);
     page.callers(status);
     page.0
 }
@@ -129,6 +131,17 @@ impl Page {
                 let labels = format!("mirror=\"{}\",result=\"{result}\"", mirror.name);
                 self.line("mirror_compared_total", &labels, count);
             }
+        }
+    }
+
+    fn recording(&mut self, status: &Status) {
+        let Some(counts) = &status.recording else { return };
+        self.family("recorded_total", "counter", "Requests kept in a file.");
+        self.line("recorded_total", "", counts.recorded);
+        self.family("not_recorded_total", "counter", "Requests not kept in a file.");
+        for cause in Dropped::ALL {
+            let labels = format!("cause=\"{}\"", cause.as_str());
+            self.line("not_recorded_total", &labels, counts.dropped(cause));
         }
     }
 

@@ -3,6 +3,7 @@
 use super::variant::Failure;
 use super::{Times, VariantFigures};
 use crate::mirror::Cause;
+use photofinish_recording::Dropped;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub struct Status {
     pub canary: Option<CanaryFigures>,
     /// The mirrors, in the order of the plan.
     pub mirrors: Vec<MirrorFigures>,
+    /// Requests kept in a file.
+    pub recording: Option<photofinish_recording::Counts>,
     /// What callers saw.
     pub callers: CallerFigures,
     /// Time the proxy itself took of a request, connecting to an upstream excluded.
@@ -131,6 +134,7 @@ impl Status {
                     .collect::<serde_json::Map<_, _>>(),
             },
             "overhead_ms": latency(&self.overhead),
+            "recording": self.recording.as_ref().map(recording),
         })
     }
 }
@@ -148,6 +152,16 @@ fn variant(kind: &str, name: Option<&str>, figures: &VariantFigures) -> Value {
         "bytes_in": figures.bytes_in,
         "bytes_out": figures.bytes_out,
         "latency_ms": latency(&figures.latency),
+    })
+}
+
+fn recording(counts: &photofinish_recording::Counts) -> Value {
+    let dropped: Vec<u64> = Dropped::ALL.iter().map(|cause| counts.dropped(*cause)).collect();
+    json!({
+        "recorded": counts.recorded,
+        "bytes": counts.bytes,
+        "dropped": pairs(Dropped::ALL.iter().map(|cause| cause.as_str()), &dropped),
+        "trouble": counts.trouble,
     })
 }
 

@@ -5,9 +5,11 @@
 
 use crate::canary::CanaryState;
 use crate::figures::{Caller, Failure, Variant};
+use crate::keeping::Kept;
 use crate::mirror::Collector;
 use crate::upstream::{Lease, Source};
 use bytes::Bytes;
+use http::StatusCode;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -42,6 +44,8 @@ pub(crate) struct Account {
     pub(crate) counts: bool,
     pub(crate) started: Instant,
     pub(crate) source: Option<Source>,
+    /// What keeps the request in a file, and the answer's status for it.
+    pub(crate) kept: Option<(Kept, StatusCode)>,
     pub(crate) lease: Option<Lease>,
     pub(crate) bytes: u64,
     pub(crate) end: End,
@@ -195,6 +199,9 @@ impl Drop for Account {
                 self.variant.took(took, self.bytes);
                 if self.counts {
                     self.caller.objective.count(took);
+                }
+                if let Some((kept, status)) = self.kept.take() {
+                    kept.answered(status);
                 }
                 if let Some(lease) = self.lease.take() {
                     lease.give_back();

@@ -98,7 +98,7 @@ impl Exchange {
         }
         if status == StatusCode::SWITCHING_PROTOCOLS {
             state.observe(true);
-            let account = self.account(variant, None);
+            let account = self.account(variant, None, None);
             return ByCanary::Answered(Box::new(self.tunnel(begun, account)));
         }
         let Begun { sent, overhead, head_at } = begun;
@@ -110,7 +110,7 @@ impl Exchange {
             variant.failed(Failure::Status);
             state.observe(false);
         }
-        let mut account = self.account(variant, Some(sent.lease));
+        let mut account = self.account(variant, Some(sent.lease), Some(status));
         account.canary = (!is_failure).then(|| Arc::clone(state));
         variant.answered(status);
         if let Some(source) = &self.source {
@@ -161,13 +161,13 @@ impl Exchange {
     fn from_stable(&mut self, begun: Begun, variant: &Arc<Variant>) -> Response<AnswerBody> {
         variant.answered(begun.sent.response.status());
         if begun.sent.response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let account = self.account(variant, None);
+            let account = self.account(variant, None, None);
             return self.tunnel(begun, account);
         }
         let Begun { sent, overhead, head_at } = begun;
         let (head, body) = sent.response.into_parts();
         let head = Response::from_parts(head, ());
-        let account = self.account(variant, Some(sent.lease));
+        let account = self.account(variant, Some(sent.lease), Some(head.status()));
         let compared = self.compared(&head);
         let answer = self.finish(head.map(|()| AnswerBody::passing(body, account, compared)));
         self.connection.figures().overhead.count(overhead + head_at.elapsed());
@@ -227,6 +227,7 @@ impl Exchange {
         &mut self,
         variant: &Arc<Variant>,
         lease: Option<crate::upstream::Lease>,
+        status: Option<StatusCode>,
     ) -> Account {
         Account {
             variant: Arc::clone(variant),
@@ -235,6 +236,7 @@ impl Exchange {
             counts: !self.is_canary,
             started: self.started,
             source: self.source.clone(),
+            kept: self.kept.take().zip(status),
             lease,
             bytes: 0,
             end: End::Open,

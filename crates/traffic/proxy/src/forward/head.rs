@@ -5,6 +5,7 @@ use super::headers;
 use super::own::Refusal;
 use crate::plan::{Forwarded, Scheme, Upstream};
 use crate::upstream::RequestBody;
+use bytes::BytesMut;
 use http::header::{CONNECTION, CONTENT_TYPE, HOST, UPGRADE};
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, request};
@@ -21,8 +22,8 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// The head of a request as it came, `said` about its caller.
-    pub(crate) fn new(parts: request::Parts, said: &Said<'_>) -> Result<Head, Refusal> {
+    /// The head of a request as it came.
+    pub(crate) fn new(parts: request::Parts) -> Result<Head, Refusal> {
         if parts.method == Method::CONNECT {
             return Err(Refusal::Connect);
         }
@@ -34,8 +35,42 @@ impl Head {
         headers::strip(&mut all);
         headers::strip_expect(&mut all);
         all.remove(HOST);
-        headers::say_who_called(&mut all, said.forwarded, said.address, said.is_tls, &host);
         Ok(Head { method: parts.method, target, host, headers: all, upgrade })
+    }
+
+    /// Adds what upstreams are told about the caller.
+    pub(crate) fn say_who_called(&mut self, said: &Said<'_>) {
+        let Said { forwarded, address, is_tls } = *said;
+        headers::say_who_called(&mut self.headers, forwarded, address, is_tls, &self.host);
+    }
+
+    /// The same in memory of its own: as it came, its values are slices of the buffer that it was read
+    /// into, which may be a hundred times their size and would be kept with them.
+    pub(crate) fn detached(&self) -> Head {
+        let target = self.target.as_str();
+        let size = self.headers.values().map(HeaderValue::len).sum::<usize>();
+        let mut all = BytesMut::with_capacity(size + self.host.len() + target.len());
+        let mut copy = |bytes: &[u8]| {
+            all.extend_from_slice(bytes);
+            all.split().freeze()
+        };
+        let mut headers = HeaderMap::with_capacity(self.headers.len());
+        for (name, value) in &self.headers {
+            // It was a value before.
+            if let Ok(mut same) = HeaderValue::from_maybe_shared(copy(value.as_bytes())) {
+                same.set_sensitive(value.is_sensitive());
+                headers.append(name.clone(), same);
+            }
+        }
+        let host = HeaderValue::from_maybe_shared(copy(self.host.as_bytes()));
+        let target = PathAndQuery::from_maybe_shared(copy(target.as_bytes()));
+        Head {
+            method: self.method.clone(),
+            target: target.unwrap_or_else(|_| self.target.clone()),
+            host: host.unwrap_or_else(|_| self.host.clone()),
+            headers,
+            upgrade: self.upgrade.clone(),
+        }
     }
 
     /// Whether it is gRPC, which needs HTTP/2 all the way.

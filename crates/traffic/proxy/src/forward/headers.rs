@@ -136,7 +136,9 @@ mod tests {
     }
 
     fn names(headers: &HeaderMap) -> Vec<&str> {
-        headers.keys().map(HeaderName::as_str).collect()
+        let mut names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
     }
 
     #[test]
@@ -172,7 +174,7 @@ mod tests {
             ("content-length", "3"),
         ]);
         strip(&mut seen);
-        assert_eq!(names(&seen), ["host", "content-length"]);
+        assert_eq!(names(&seen), ["content-length", "host"]);
     }
 
     #[test]

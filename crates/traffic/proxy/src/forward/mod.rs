@@ -18,6 +18,7 @@ pub(crate) use head::Head;
 pub(crate) use headers::{address_line, strip as strip_hop_by_hop};
 pub(crate) use own::Refusal;
 
+use crate::keeping::Kept;
 use crate::mirror::{Copy, Tap};
 use crate::screen::asks_to_upgrade;
 use crate::serve::{Connection, Local, Worker};
@@ -44,6 +45,8 @@ pub(crate) struct Exchange {
     pub(crate) on_upgrade: Option<OnUpgrade>,
     /// Mirrors that compare their answer with this one's.
     pub(crate) compared: Vec<oneshot::Sender<crate::compare::Answer>>,
+    /// What keeps it in a file.
+    pub(crate) kept: Option<Kept>,
 }
 
 /// Answers `request` of `connection`.
@@ -86,12 +89,15 @@ fn prepare(
         parts.headers.remove(&canary.state.plan.tester);
         chosen
     });
-    let said = Said {
+    let version = parts.version;
+    let mut head = Head::new(parts)?;
+    let keeper = local.live.keeper.as_ref().filter(|_| head.upgrade.is_none());
+    let kept = keeper.and_then(|keeper| keeper.keep(&head, version, connection.number, started));
+    head.say_who_called(&Said {
         forwarded: plan.forwarded,
         address: &connection.caller_line,
         is_tls: connection.is_tls,
-    };
-    let head = Head::new(parts, &said)?;
+    });
     let limit = plan.limits.body_bytes.unwrap_or(u64::MAX);
     if body.size_hint().lower() > limit {
         return Err(Refusal::TooLarge);
@@ -103,10 +109,11 @@ fn prepare(
     };
     let source = if body.is_end_stream() {
         // There is nothing to wait for: the copies go out at once.
-        Tap::new(copies).end(None);
+        Tap::new(copies, kept.clone()).end(None);
         None
     } else {
-        let tap = (!copies.is_empty()).then(|| Tap::new(copies));
+        let is_tapped = !copies.is_empty() || kept.is_some();
+        let tap = is_tapped.then(|| Tap::new(copies, kept.clone()));
         Some(Source::new(body, limit, hold, tap))
     };
     let connection = Rc::clone(connection);
@@ -120,6 +127,7 @@ fn prepare(
         source,
         on_upgrade,
         compared,
+        kept,
     })
 }
 
@@ -130,7 +138,7 @@ fn copies(local: &Local, head: &Head) -> (Vec<Copy>, Vec<oneshot::Sender<crate::
     let mut shared: Option<Rc<Head>> = None;
     for mirror in &local.mirrors {
         if mirror.state.wants(&head.method, head.target.path(), is_upgrade) {
-            let head = shared.get_or_insert_with(|| Rc::new(head.clone()));
+            let head = shared.get_or_insert_with(|| Rc::new(head.detached()));
             let (copy, answer) = Copy::new(mirror, head);
             copies.push(copy);
             compared.extend(answer);

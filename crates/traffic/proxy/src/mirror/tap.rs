@@ -8,6 +8,7 @@ use super::budget::Held;
 use super::copy::Copy;
 use super::stream::{StreamSender, stream};
 use super::{Cause, WholeBody};
+use crate::keeping::Kept;
 use crate::plan::Bodies;
 use crate::upstream::RequestBody;
 use bytes::Bytes;
@@ -20,6 +21,7 @@ pub(crate) struct Tap {
     size: usize,
     waiting: Vec<Waiting>,
     streams: Vec<Streaming>,
+    kept: Option<Kept>,
 }
 
 /// A copy that is sent once the body is whole.
@@ -35,9 +37,10 @@ struct Streaming {
 }
 
 impl Tap {
-    /// Sends `copies` of a request whose body passes through here.
-    pub(crate) fn new(copies: Vec<Copy>) -> Tap {
+    /// Sends `copies` of a request whose body passes through here, and keeps it in a file.
+    pub(crate) fn new(copies: Vec<Copy>, kept: Option<Kept>) -> Tap {
         let mut tap = Tap::default();
+        tap.kept = kept;
         for copy in copies {
             let held = copy.mirror.state.budget.hold();
             match copy.mirror.state.plan.bodies {
@@ -68,9 +71,14 @@ impl Tap {
         });
         if self.waiting.is_empty() {
             self.pieces = Vec::new();
-        } else {
+        }
+        if !self.waiting.is_empty() || self.kept.is_some() {
             // A copy of exactly this size: a slice would keep the whole buffer it was read into.
-            self.pieces.push(Bytes::copy_from_slice(data));
+            let piece = Bytes::copy_from_slice(data);
+            self.kept = self.kept.take().filter(|kept| kept.data(&piece));
+            if !self.waiting.is_empty() {
+                self.pieces.push(piece);
+            }
         }
         self.streams.retain_mut(|streaming| {
             let passed = streaming.sender.send(data);
@@ -83,6 +91,9 @@ impl Tap {
 
     /// The body is whole.
     pub(crate) fn end(mut self, trailers: Option<HeaderMap>) {
+        if let Some(kept) = &self.kept {
+            kept.body_ended();
+        }
         for streaming in std::mem::take(&mut self.streams) {
             streaming.sender.end(trailers.clone());
         }

@@ -9,6 +9,7 @@
 mod canary;
 mod check;
 mod mirror;
+mod recording;
 pub mod schedule;
 mod share;
 mod upstream;
@@ -16,6 +17,7 @@ mod upstream;
 pub use canary::{Breaker, Canary, Sticky};
 pub use check::PlanError;
 pub use mirror::{Bodies, Compare, CopyHeaders, CopyHost, Mirror, Rule};
+pub use recording::Recording;
 pub use schedule::Schedule;
 pub use share::Share;
 pub use upstream::{Protocol, Scheme, Upstream};
@@ -37,6 +39,8 @@ pub struct Plan {
     pub canary: Option<Canary>,
     /// Race builds that get copies; their answers are dropped.
     pub mirrors: Vec<Mirror>,
+    /// Requests kept in a file.
+    pub recording: Option<Recording>,
     /// What one caller may take.
     pub limits: Limits,
     /// How long anything may take.
@@ -118,6 +122,7 @@ impl Plan {
             stable,
             canary: None,
             mirrors: Vec::new(),
+            recording: None,
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             forwarded: Forwarded::default(),

@@ -30,7 +30,7 @@ const PING: Duration = Duration::from_secs(30);
 /// HTTP/2 bytes a caller may send unasked, on a stream and on the connection.
 const WINDOWS: (u32, u32) = (256 << 10, 1 << 20);
 /// What of a body is read ahead.
-const READ_AHEAD: usize = 64 << 10;
+const READ_AHEAD: usize = 128 << 10;
 
 /// A connection as it was accepted.
 pub(super) struct Incoming {
@@ -43,12 +43,15 @@ pub(super) struct Incoming {
 
 /// Counts a connection while it lives.
 pub(super) struct Counted {
+    number: u64,
     figures: Arc<Caller>,
     load: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 /// One caller.
 pub(crate) struct Connection {
+    /// No other has it.
+    pub(crate) number: u64,
     pub(crate) caller: SocketAddr,
     pub(crate) caller_line: HeaderValue,
     pub(crate) is_tls: bool,
@@ -75,9 +78,12 @@ impl Counted {
         figures: &Arc<Caller>,
         load: &Arc<std::sync::atomic::AtomicUsize>,
     ) -> Counted {
-        figures.connected();
         load.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        Counted { figures: Arc::clone(figures), load: Arc::clone(load) }
+        Counted {
+            number: figures.connected(),
+            figures: Arc::clone(figures),
+            load: Arc::clone(load),
+        }
     }
 }
 
@@ -152,7 +158,7 @@ pub(super) async fn serve(worker: Rc<Worker>, incoming: Incoming) {
 }
 
 async fn attend(worker: &Rc<Worker>, incoming: Incoming) -> io::Result<()> {
-    let _until_the_end = incoming.counted;
+    let counted = incoming.counted;
     let local = worker.local();
     let limit = local.live.plan.timeouts.head;
     let stream = TcpStream::from_std(incoming.stream)?;
@@ -181,6 +187,7 @@ async fn attend(worker: &Rc<Worker>, incoming: Incoming) -> io::Result<()> {
     };
     let wire = Arc::new(WireState::new(worker.shared.clock.clone()));
     let connection = Rc::new(Connection {
+        number: counted.number,
         caller: incoming.caller,
         caller_line: address_line(incoming.caller.ip()),
         is_tls: matches!(stream, Stream::Tls(_)),
@@ -200,6 +207,7 @@ async fn attend(worker: &Rc<Worker>, incoming: Incoming) -> io::Result<()> {
         serve_http1(worker, &connection, wire).await;
     }
     worker.forget(number);
+    drop(counted);
     Ok(())
 }
 

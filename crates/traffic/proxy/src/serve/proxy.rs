@@ -3,7 +3,7 @@
 use super::accept::Seat;
 use super::control::{self, Stage};
 use super::listen::{ListenError, listen};
-use super::shared::Shared;
+use super::shared::{SetUpError, Shared};
 use super::tls::{Acceptors, TlsError};
 use super::worker;
 use crate::compare::{Differing, Values};
@@ -11,7 +11,6 @@ use crate::comparing::Comparer;
 use crate::event::{Event, Tell};
 use crate::figures::Status;
 use crate::plan::{Plan, PlanError};
-use crate::upstream::UpstreamTlsError;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -66,9 +65,9 @@ pub enum StartError {
     /// A certificate or key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// TLS to an upstream cannot be set up.
+    /// TLS to an upstream, or the file requests are kept in, cannot be set up.
     #[error(transparent)]
-    UpstreamTls(#[from] UpstreamTlsError),
+    SetUp(#[from] SetUpError),
     /// The machine gives no thread.
     #[error("cannot start a thread")]
     Thread {
@@ -87,9 +86,9 @@ pub enum ReloadError {
     /// A certificate or key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// TLS to an upstream cannot be set up.
+    /// TLS to an upstream, or the file requests are kept in, cannot be set up.
     #[error(transparent)]
-    UpstreamTls(#[from] UpstreamTlsError),
+    SetUp(#[from] SetUpError),
     /// Something changed that only a restart can.
     #[error("`{key}` cannot change while the proxy runs")]
     Fixed {
@@ -104,6 +103,7 @@ impl StartError {
         match self {
             StartError::Plan(error) => error.hint(),
             StartError::Listen(error) => error.hint(),
+            StartError::SetUp(error) => error.hint(),
             _ => None,
         }
     }
@@ -114,6 +114,7 @@ impl ReloadError {
     pub fn hint(&self) -> Option<String> {
         match self {
             ReloadError::Plan(error) => error.hint(),
+            ReloadError::SetUp(error) => error.hint(),
             ReloadError::Fixed { .. } => Some(
                 "start a second proxy with --takeover: it takes the sockets over and loses nothing"
                     .to_owned(),

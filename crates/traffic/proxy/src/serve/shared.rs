@@ -3,12 +3,14 @@
 use super::tls::Acceptors;
 use crate::canary::{CanaryState, State};
 use crate::comparing::Comparer;
-use crate::event::Tell;
+use crate::event::{Event, Tell};
 use crate::figures::{Caller, CallerFigures, CanaryFigures, MirrorFigures, Status, Variant};
+use crate::keeping::Keeper;
 use crate::mirror::{self, MirrorState};
 use crate::plan::Plan;
 use crate::upstream::{Connector, TlsSetup, UpstreamTlsError};
 use arc_swap::ArcSwap;
+use photofinish_recording::StartError;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +40,7 @@ pub(crate) struct Live {
     pub(crate) canary: Option<(Arc<CanaryState>, Connector)>,
     pub(crate) mirrors: Vec<(Arc<MirrorState>, Connector)>,
     pub(crate) acceptors: Acceptors,
+    pub(crate) keeper: Option<Arc<Keeper>>,
 }
 
 /// Milliseconds since the start, as of the last tick: cheap to read for every read of a socket.
@@ -54,17 +57,38 @@ impl Clock {
     }
 }
 
+/// What of a plan cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpError {
+    /// TLS to an upstream.
+    #[error(transparent)]
+    UpstreamTls(#[from] UpstreamTlsError),
+    /// The file requests are kept in.
+    #[error(transparent)]
+    Recording(#[from] photofinish_recording::StartError),
+}
+
+impl SetUpError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            SetUpError::UpstreamTls(_) => None,
+            SetUpError::Recording(error) => error.hint(),
+        }
+    }
+}
+
 impl Shared {
     /// Everything for `plan`.
     ///
     /// # Errors
-    /// TLS to an upstream cannot be set up.
+    /// Something of the plan cannot be set up.
     pub(crate) fn new(
         plan: Plan,
         acceptors: Acceptors,
         tell: Tell,
         comparer: Comparer,
-    ) -> Result<Shared, UpstreamTlsError> {
+    ) -> Result<Shared, SetUpError> {
         let mirrors = Mutex::default();
         let live = Live::new(plan, acceptors, None, &mirrors, &tell)?;
         Ok(Shared {
@@ -94,8 +118,8 @@ impl Shared {
     /// Puts another plan in force. Requests under way end by the one they began with.
     ///
     /// # Errors
-    /// TLS to an upstream cannot be set up; nothing has changed then.
-    pub(crate) fn reload(&self, plan: Plan, acceptors: Acceptors) -> Result<(), UpstreamTlsError> {
+    /// Something of the plan cannot be set up; nothing has changed then.
+    pub(crate) fn reload(&self, plan: Plan, acceptors: Acceptors) -> Result<(), SetUpError> {
         let before = self.live();
         let live = Live::new(plan, acceptors, Some(&before), &self.mirrors, &self.tell)?;
         let generation = live.generation;
@@ -122,6 +146,7 @@ impl Shared {
             stable: self.stable.figures(),
             canary: live.canary.as_ref().map(|(state, _)| self.canary_figures(state)),
             mirrors: live.mirrors.iter().map(|(state, _)| mirror_figures(state)).collect(),
+            recording: live.keeper.as_ref().map(|keeper| keeper.counts()),
             callers: CallerFigures {
                 connections,
                 connections_all,
@@ -167,7 +192,7 @@ impl Live {
         before: Option<&Live>,
         figures: &Mutex<BTreeMap<String, (Arc<Variant>, Arc<mirror::MirrorFigures>)>>,
         tell: &Tell,
-    ) -> Result<Live, UpstreamTlsError> {
+    ) -> Result<Live, SetUpError> {
         let connector = |upstream| -> Result<Connector, UpstreamTlsError> {
             Ok(Connector::new(upstream, TlsSetup::of(upstream)?, plan.timeouts.connect))
         };
@@ -192,6 +217,29 @@ impl Live {
             mirrors.push((Arc::new(state), connector(&mirror.to)?));
         }
         let generation = before.map_or(0, |live| live.generation + 1);
-        Ok(Live { generation, stable, canary, mirrors, acceptors, plan })
+        let keeper = keeper(&plan, before, tell)?;
+        Ok(Live { generation, stable, canary, mirrors, acceptors, keeper, plan })
+    }
+}
+
+/// What keeps requests in a file: the one before, where the file is the same.
+fn keeper(
+    plan: &Plan,
+    before: Option<&Live>,
+    tell: &Tell,
+) -> Result<Option<Arc<Keeper>>, SetUpError> {
+    let Some(recording) = &plan.recording else { return Ok(None) };
+    let before = before.and_then(|live| live.keeper.as_ref());
+    if let Some(before) = before.filter(|before| before.plan.file == recording.file) {
+        return Ok(Some(Arc::new(before.with_share(recording.share))));
+    }
+    match Keeper::start(recording.clone()) {
+        Ok(keeper) => Ok(Some(Arc::new(keeper))),
+        // The proxy that this one takes over from still writes it. Traffic matters more.
+        Err(error @ StartError::Busy { .. }) => {
+            tell(Event::NotRecorded { why: error.to_string() });
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
     }
 }
