@@ -1,0 +1,4 @@
+//! What `photofinish proxy` shows: what a plan would do, and how a running proxy stands.
+
+pub(crate) mod plan;
+pub(crate) mod units;
