@@ -3,3 +3,16 @@
 /// What is compared and what not.
 #[derive(Clone, Debug, Default)]
 pub struct Rules;
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Status.
+    pub status: http::StatusCode,
+    /// Headers.
+    pub headers: http::HeaderMap,
+    /// Body.
+    pub body: bytes::Bytes,
+    /// Cut.
+    pub truncated: bool,
+}

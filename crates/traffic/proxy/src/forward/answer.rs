@@ -1,0 +1,210 @@
+//! An answer on its way to the caller, and the end of a request's account.
+//!
+//! The account is closed when the body is dropped, whatever happened: read to its end, broken off by the
+//! upstream, or left by the caller. A connection whose answer was read to the end goes back to its pool.
+
+use crate::canary::CanaryState;
+use crate::figures::{Caller, Failure, Variant};
+use crate::mirror::Collector;
+use crate::upstream::{Lease, Source};
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+/// What hyper is given as an answer's body.
+pub(crate) struct AnswerBody {
+    pieces: Pieces,
+    account: Option<Account>,
+    /// For whoever compares this answer with a mirror's.
+    compared: Option<Compared>,
+}
+
+enum Pieces {
+    /// Our own words.
+    Own(Option<Bytes>),
+    /// The upstream's, as they come.
+    Passing(Incoming),
+    /// Held until they were whole, or nearly.
+    Held { first: VecDeque<Frame<Bytes>>, rest: Option<Incoming> },
+}
+
+/// One request's figures, counted when it ends.
+pub(crate) struct Account {
+    pub(crate) variant: Arc<Variant>,
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) canary: Option<Arc<CanaryState>>,
+    /// The canary had no part in it, so its time counts for the service's objective.
+    pub(crate) counts: bool,
+    pub(crate) started: Instant,
+    pub(crate) source: Option<Source>,
+    pub(crate) lease: Option<Lease>,
+    pub(crate) bytes: u64,
+    pub(crate) end: End,
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It has not.
+    Open,
+    /// At its end.
+    Whole,
+    /// The upstream broke it off.
+    Cut,
+}
+
+/// The answer as the caller gets it, kept for comparing.
+pub(crate) struct Compared {
+    pub(crate) collector: Collector,
+    pub(crate) to: Vec<oneshot::Sender<crate::compare::Answer>>,
+}
+
+impl AnswerBody {
+    pub(crate) fn own(text: Bytes) -> AnswerBody {
+        AnswerBody { pieces: Pieces::Own(Some(text)), account: None, compared: None }
+    }
+
+    pub(crate) fn none() -> AnswerBody {
+        AnswerBody { pieces: Pieces::Own(None), account: None, compared: None }
+    }
+
+    pub(crate) fn passing(
+        body: Incoming,
+        account: Account,
+        compared: Option<Compared>,
+    ) -> AnswerBody {
+        AnswerBody { pieces: Pieces::Passing(body), account: Some(account), compared }
+    }
+
+    pub(crate) fn held(
+        first: VecDeque<Frame<Bytes>>,
+        rest: Option<Incoming>,
+        account: Account,
+        compared: Option<Compared>,
+    ) -> AnswerBody {
+        AnswerBody { pieces: Pieces::Held { first, rest }, account: Some(account), compared }
+    }
+
+    fn ended(&mut self, end: End) {
+        if let Some(account) = &mut self.account {
+            account.end = end;
+        }
+    }
+}
+
+impl Pieces {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self {
+            Pieces::Own(text) => Poll::Ready(text.take().map(Frame::data).map(Ok)),
+            Pieces::Passing(body) => Pin::new(body).poll_frame(cx),
+            Pieces::Held { first, rest } => match (first.pop_front(), rest) {
+                (Some(frame), _) => Poll::Ready(Some(Ok(frame))),
+                (None, Some(body)) => Pin::new(body).poll_frame(cx),
+                (None, None) => Poll::Ready(None),
+            },
+        }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = self.pieces.poll(cx);
+        match &polled {
+            Poll::Pending => {}
+            Poll::Ready(None) => self.ended(End::Whole),
+            Poll::Ready(Some(Err(_))) => self.ended(End::Cut),
+            Poll::Ready(Some(Ok(frame))) => {
+                if let (Some(account), Some(data)) = (&mut self.account, frame.data_ref()) {
+                    account.bytes += data.len() as u64;
+                }
+                if let Some(compared) = &mut self.compared {
+                    compared.collector.frame(frame);
+                }
+                if self.is_end_stream() {
+                    self.ended(End::Whole);
+                }
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.pieces {
+            Pieces::Own(text) => text.is_none(),
+            Pieces::Passing(body) => body.is_end_stream(),
+            Pieces::Held { first, rest } => {
+                first.is_empty() && rest.as_ref().is_none_or(Body::is_end_stream)
+            }
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.pieces {
+            Pieces::Own(text) => SizeHint::with_exact(text.as_ref().map_or(0, |t| t.len() as u64)),
+            Pieces::Passing(body) => body.size_hint(),
+            Pieces::Held { first, rest } => {
+                let held: usize =
+                    first.iter().filter_map(|frame| frame.data_ref()).map(Bytes::len).sum();
+                match rest.as_ref().map(Body::size_hint) {
+                    None => SizeHint::with_exact(held as u64),
+                    Some(rest) => rest.exact().map_or_else(SizeHint::default, |rest| {
+                        SizeHint::with_exact(rest + held as u64)
+                    }),
+                }
+            }
+        }
+    }
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        if self.is_end_stream() {
+            self.ended(End::Whole);
+        }
+        let is_whole = self.account.as_ref().is_some_and(|account| account.end == End::Whole);
+        if let Some(Compared { collector, to }) = self.compared.take().filter(|_| is_whole) {
+            let answer = collector.answer();
+            for sender in to {
+                // Whoever compares may have given up.
+                let _ = sender.send(answer.clone());
+            }
+        }
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        let took = self.started.elapsed();
+        self.variant.ended();
+        if let Some(source) = &self.source {
+            self.variant.received(source.passed());
+        }
+        match self.end {
+            End::Whole => {
+                self.variant.took(took, self.bytes);
+                if self.counts {
+                    self.caller.objective.count(took);
+                }
+                if let Some(lease) = self.lease.take() {
+                    lease.give_back();
+                }
+            }
+            End::Cut => self.variant.failed(Failure::Cut),
+            End::Open => self.caller.left(),
+        }
+        if let Some(canary) = &self.canary {
+            canary.observe(self.end != End::Cut);
+        }
+    }
+}

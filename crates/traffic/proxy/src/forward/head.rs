@@ -1,0 +1,142 @@
+//! A request's head as it is sent on: what belongs to the caller's connection is off, what an upstream
+//! needs is on.
+
+use super::headers;
+use super::own::Refusal;
+use crate::plan::{Forwarded, Scheme, Upstream};
+use crate::upstream::RequestBody;
+use http::header::{CONNECTION, CONTENT_TYPE, HOST, UPGRADE};
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, request};
+
+/// A request's head as it is sent on, to any upstream and as often as need be.
+#[derive(Clone)]
+pub(crate) struct Head {
+    pub(crate) method: Method,
+    pub(crate) target: PathAndQuery,
+    pub(crate) host: HeaderValue,
+    pub(crate) headers: HeaderMap,
+    /// What a tunnel is asked for, by its name.
+    pub(crate) upgrade: Option<HeaderValue>,
+}
+
+impl Head {
+    /// The head of a request as it came, `said` about its caller.
+    pub(crate) fn new(parts: request::Parts, said: &Said<'_>) -> Result<Head, Refusal> {
+        if parts.method == Method::CONNECT {
+            return Err(Refusal::Connect);
+        }
+        let host = host(&parts)?;
+        let target =
+            parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let mut all = parts.headers;
+        let upgrade = if parts.version == Version::HTTP_11 { headers::upgrade(&all) } else { None };
+        headers::strip(&mut all);
+        headers::strip_expect(&mut all);
+        all.remove(HOST);
+        headers::say_who_called(&mut all, said.forwarded, said.address, said.is_tls, &host);
+        Ok(Head { method: parts.method, target, host, headers: all, upgrade })
+    }
+
+    /// Whether it is gRPC, which needs HTTP/2 all the way.
+    pub(crate) fn is_grpc(&self) -> bool {
+        self.headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+    }
+
+    /// Whether it may be sent twice (RFC 9110 9.2.2, or the caller says so).
+    pub(crate) fn is_idempotent(&self, header: Option<&http::HeaderName>) -> bool {
+        self.upgrade.is_none()
+            && (self.method.is_idempotent()
+                || header.is_some_and(|name| self.headers.contains_key(name)))
+    }
+
+    /// The request for `upstream`, which may speak HTTP/2.
+    pub(crate) fn to_request(
+        &self,
+        upstream: &Upstream,
+        http2: bool,
+        body: RequestBody,
+    ) -> Request<RequestBody> {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.headers_mut() = self.headers.clone();
+        if http2 {
+            *request.version_mut() = Version::HTTP_2;
+            *request.uri_mut() = absolute(upstream, &self.host, self.target.clone());
+        } else {
+            *request.uri_mut() = Uri::from(self.target.clone());
+            request.headers_mut().insert(HOST, self.host.clone());
+            if let Some(wish) = &self.upgrade {
+                let connection = HeaderValue::from_static("upgrade");
+                request.headers_mut().insert(CONNECTION, connection);
+                request.headers_mut().insert(UPGRADE, wish.clone());
+            }
+        }
+        request
+    }
+
+    /// Changes the host of a finished request, whichever way it carries it.
+    pub(crate) fn set_host(request: &mut Request<RequestBody>, host: HeaderValue) {
+        if request.version() == Version::HTTP_2 {
+            let mut parts = request.uri().clone().into_parts();
+            parts.authority = authority(&host).or(parts.authority);
+            if let Ok(uri) = Uri::from_parts(parts) {
+                *request.uri_mut() = uri;
+            }
+        } else {
+            request.headers_mut().insert(HOST, host);
+        }
+    }
+}
+
+/// What is said about the caller.
+pub(crate) struct Said<'a> {
+    pub(crate) forwarded: Forwarded,
+    pub(crate) address: &'a HeaderValue,
+    pub(crate) is_tls: bool,
+}
+
+/// Whom the request is for. One host only: what HTTP/1.1 says twice was refused before it was parsed
+/// (`screen`), here it is HTTP/2's `:authority` against `Host`.
+fn host(parts: &request::Parts) -> Result<HeaderValue, Refusal> {
+    let mut named = parts.headers.get_all(HOST).iter();
+    let (first, second) = (named.next(), named.next());
+    if second.is_some() {
+        return Err(Refusal::Hosts);
+    }
+    match (parts.uri.authority(), first) {
+        (Some(authority), named) => {
+            let authority = authority.as_str();
+            if authority.contains('@') {
+                return Err(Refusal::Hosts);
+            }
+            let differs = named
+                .is_some_and(|named| !named.as_bytes().eq_ignore_ascii_case(authority.as_bytes()));
+            if differs && parts.version >= Version::HTTP_2 {
+                return Err(Refusal::Hosts);
+            }
+            HeaderValue::from_str(authority).map_err(|_| Refusal::Hosts)
+        }
+        (None, Some(named)) => Ok(named.clone()),
+        // HTTP/1.0 need not say; an empty Host is what HTTP/1.1 says then (RFC 9112 3.2).
+        (None, None) => Ok(HeaderValue::from_static("")),
+    }
+}
+
+fn absolute(upstream: &Upstream, host: &HeaderValue, target: PathAndQuery) -> Uri {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(match upstream.scheme {
+        Scheme::Http => http::uri::Scheme::HTTP,
+        Scheme::Https => http::uri::Scheme::HTTPS,
+    });
+    parts.authority = authority(host).or_else(|| upstream.authority().parse().ok());
+    parts.path_and_query =
+        Some(if target == "*" { PathAndQuery::from_static("/") } else { target });
+    Uri::from_parts(parts).unwrap_or_default()
+}
+
+fn authority(host: &HeaderValue) -> Option<Authority> {
+    Authority::try_from(host.as_bytes()).ok()
+}

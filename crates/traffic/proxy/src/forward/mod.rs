@@ -1,0 +1,140 @@
+//! The life of a request.
+//!
+//! It is checked, its head made ready to be sent on, the canary or stable chosen, its body tapped for
+//! copies, sent, and its answer passed back. The rule that everything here serves: whatever a canary or a
+//! mirror does, the caller gets stable's answer if that is at all possible.
+//!
+//! Start at [`forward`]; `attempt` sends to one upstream, `head` is what is sent, `answer` what comes back.
+
+mod answer;
+mod attempt;
+mod head;
+mod headers;
+mod own;
+mod tunnel;
+
+pub(crate) use answer::AnswerBody;
+pub(crate) use head::Head;
+pub(crate) use headers::{address_line, strip as strip_hop_by_hop};
+pub(crate) use own::Refusal;
+
+use crate::mirror::{Copy, Tap};
+use crate::screen::asks_to_upgrade;
+use crate::serve::{Connection, Local, Worker};
+use crate::upstream::Source;
+use head::Said;
+use http::{Request, Response, request};
+use hyper::body::{Body, Incoming};
+use hyper::upgrade::OnUpgrade;
+use std::rc::Rc;
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+/// A request under way.
+pub(crate) struct Exchange {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) local: Rc<Local>,
+    pub(crate) connection: Rc<Connection>,
+    pub(crate) started: Instant,
+    pub(crate) head: Head,
+    /// It is the canary's, to begin with.
+    pub(crate) is_canary: bool,
+    pub(crate) source: Option<Source>,
+    /// What the caller's connection becomes after `101`.
+    pub(crate) on_upgrade: Option<OnUpgrade>,
+    /// Mirrors that compare their answer with this one's.
+    pub(crate) compared: Vec<oneshot::Sender<crate::compare::Answer>>,
+}
+
+/// Answers `request` of `connection`.
+pub(crate) async fn forward(
+    worker: Rc<Worker>,
+    connection: Rc<Connection>,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
+    let started = Instant::now();
+    connection.begun();
+    let (parts, body) = request.into_parts();
+    let asked_to_upgrade = asks_to_upgrade(&parts);
+    let answer = match prepare(worker, &connection, parts, body, started) {
+        Ok(exchange) => exchange.answer().await,
+        Err(refusal) => Err(refusal),
+    };
+    connection.ended(asked_to_upgrade);
+    answer.unwrap_or_else(|refusal| {
+        connection.figures().refused(refusal);
+        refusal.answer()
+    })
+}
+
+/// Checks a request and makes it ready to be sent on.
+fn prepare(
+    worker: Rc<Worker>,
+    connection: &Rc<Connection>,
+    mut parts: request::Parts,
+    body: Incoming,
+    started: Instant,
+) -> Result<Exchange, Refusal> {
+    let local = worker.local();
+    let plan = &local.live.plan;
+    let on_upgrade = parts.extensions.remove::<OnUpgrade>();
+    for mirror in &local.mirrors {
+        parts.headers.remove(&mirror.state.plan.marker);
+    }
+    let is_canary = local.canary.as_ref().is_some_and(|canary| {
+        let chosen = canary.state.is_chosen(&parts.headers, connection.caller.ip());
+        parts.headers.remove(&canary.state.plan.tester);
+        chosen
+    });
+    let said = Said {
+        forwarded: plan.forwarded,
+        address: &connection.caller_line,
+        is_tls: connection.is_tls,
+    };
+    let head = Head::new(parts, &said)?;
+    let limit = plan.limits.body_bytes.unwrap_or(u64::MAX);
+    if body.size_hint().lower() > limit {
+        return Err(Refusal::TooLarge);
+    }
+    let (copies, compared) = copies(&local, &head);
+    let hold = match &local.canary {
+        Some(canary) if is_canary => canary.state.plan.hold_bytes,
+        _ => 0,
+    };
+    let source = if body.is_end_stream() {
+        // There is nothing to wait for: the copies go out at once.
+        Tap::new(copies).end(None);
+        None
+    } else {
+        let tap = (!copies.is_empty()).then(|| Tap::new(copies));
+        Some(Source::new(body, limit, hold, tap))
+    };
+    let connection = Rc::clone(connection);
+    Ok(Exchange {
+        worker,
+        local,
+        connection,
+        started,
+        head,
+        is_canary,
+        source,
+        on_upgrade,
+        compared,
+    })
+}
+
+/// The copies that mirrors want of a request, and who waits for the answer to it.
+fn copies(local: &Local, head: &Head) -> (Vec<Copy>, Vec<oneshot::Sender<crate::compare::Answer>>) {
+    let is_upgrade = head.upgrade.is_some();
+    let (mut copies, mut compared) = (Vec::new(), Vec::new());
+    let mut shared: Option<Rc<Head>> = None;
+    for mirror in &local.mirrors {
+        if mirror.state.wants(&head.method, head.target.path(), is_upgrade) {
+            let head = shared.get_or_insert_with(|| Rc::new(head.clone()));
+            let (copy, answer) = Copy::new(mirror, head);
+            copies.push(copy);
+            compared.extend(answer);
+        }
+    }
+    (copies, compared)
+}

@@ -1,0 +1,192 @@
+//! A copy on its way: sent, answered, the answer dropped (or compared with the primary's).
+
+use super::budget::Held;
+use super::{Cause, MirrorState};
+use crate::compare::Answer;
+use crate::comparing::{Comparer, Pair};
+use crate::figures::Failure;
+use crate::forward::Head;
+use crate::plan::{CopyHost, Mirror};
+use crate::upstream::{Pool, RequestBody, SendError, Sent};
+use http::HeaderValue;
+use http_body_util::BodyExt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+/// What marks a copy, in the header named by the plan.
+const MARK: HeaderValue = HeaderValue::from_static("1");
+
+/// A mirror as one thread sees it.
+pub(crate) struct LocalMirror {
+    pub(crate) state: Arc<MirrorState>,
+    pub(crate) pool: Rc<Pool>,
+    pub(crate) comparer: Comparer,
+}
+
+/// One copy, not sent yet.
+pub(crate) struct Copy {
+    pub(crate) mirror: Rc<LocalMirror>,
+    head: Rc<Head>,
+    /// Where the primary's answer will come from, if it is compared.
+    primary: Option<oneshot::Receiver<Answer>>,
+}
+
+impl Copy {
+    /// A copy of `head` for `mirror`, and where to send the primary's answer if it is compared.
+    pub(crate) fn new(
+        mirror: &Rc<LocalMirror>,
+        head: &Rc<Head>,
+    ) -> (Copy, Option<oneshot::Sender<Answer>>) {
+        let (sender, primary) = match mirror.state.plan.compare {
+            Some(_) => {
+                let (sender, receiver) = oneshot::channel();
+                (Some(sender), Some(receiver))
+            }
+            None => (None, None),
+        };
+        (Copy { mirror: Rc::clone(mirror), head: Rc::clone(head), primary }, sender)
+    }
+
+    /// The same for counting, while the copy itself is under way.
+    pub(crate) fn without_primary(&self) -> Copy {
+        Copy { mirror: Rc::clone(&self.mirror), head: Rc::clone(&self.head), primary: None }
+    }
+
+    /// It is not sent.
+    pub(crate) fn dropped(&self, cause: Cause) {
+        self.mirror.state.figures.dropped(cause);
+    }
+
+    /// It was begun, and cannot be finished.
+    pub(crate) fn cut(&self, cause: Cause) {
+        self.mirror.state.figures.dropped(cause);
+    }
+
+    /// Sends it, if as many are not under way already. Waits for nothing.
+    pub(crate) fn send(self, body: RequestBody, held: Option<Held>) {
+        let Some(slot) = self.mirror.state.budget.slot() else {
+            self.dropped(Cause::InFlight);
+            return;
+        };
+        tokio::task::spawn_local(async move {
+            let state = Arc::clone(&self.mirror.state);
+            let _until_the_end = (slot, held);
+            state.variant.begun();
+            let limit = state.plan.deadline;
+            if tokio::time::timeout(limit, self.exchange(body)).await.is_err() {
+                state.variant.failed(Failure::Timeout);
+            }
+            state.variant.ended();
+        });
+    }
+
+    async fn exchange(self, body: RequestBody) {
+        let started = Instant::now();
+        let state = &self.mirror.state;
+        let http2 = self.mirror.pool.speaks_http2(self.head.is_grpc());
+        let request = self.head.to_request(self.mirror.pool.connector().upstream(), http2, body);
+        let request = disguise(request, &state.plan);
+        let sent = match self.mirror.pool.send(request, None, http2).await {
+            Ok(sent) => sent,
+            Err(error) => return self.not_sent(&error),
+        };
+        let status = sent.response.status();
+        let Some((answer, bytes)) = self.read(sent).await else {
+            state.variant.failed(Failure::Cut);
+            return;
+        };
+        state.variant.answered(status);
+        state.variant.took(started.elapsed(), bytes);
+        if let (Some(primary), Some(answer)) = (self.primary, answer) {
+            match primary.await {
+                Ok(primary) => {
+                    let pair = Pair { mirror: Arc::clone(state), primary, answer };
+                    self.mirror.comparer.offer(&self.head, pair);
+                }
+                Err(_) => state.figures.not_compared(),
+            }
+        }
+    }
+
+    fn not_sent(&self, error: &SendError) {
+        self.mirror.state.variant.failed(error.failure);
+        if !error.was_sent {
+            self.dropped(Cause::Refused);
+        }
+    }
+
+    /// Reads an answer to its end; keeps it if it is compared and not too large.
+    async fn read(&self, sent: Sent) -> Option<(Option<Answer>, u64)> {
+        let keep = self.mirror.state.plan.compare.as_ref().map(|compare| compare.answer_bytes);
+        let (head, mut body) = sent.response.into_parts();
+        let mut answer = keep.map(|most| Collector::new(head.status, head.headers, most));
+        let mut bytes = 0;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.ok()?;
+            if let Some(data) = frame.data_ref() {
+                bytes += data.len() as u64;
+            }
+            if let Some(answer) = &mut answer {
+                answer.frame(&frame);
+            }
+        }
+        sent.lease.give_back();
+        Some((answer.map(Collector::answer), bytes))
+    }
+}
+
+/// An answer as it comes in, for comparing.
+pub(crate) struct Collector {
+    answer: Answer,
+    body: Vec<u8>,
+    most: usize,
+}
+
+impl Collector {
+    pub(crate) fn new(
+        status: http::StatusCode,
+        headers: http::HeaderMap,
+        most: usize,
+    ) -> Collector {
+        let answer = Answer { status, headers, body: bytes::Bytes::new(), truncated: false };
+        Collector { answer, body: Vec::new(), most }
+    }
+
+    pub(crate) fn frame(&mut self, frame: &hyper::body::Frame<bytes::Bytes>) {
+        if let Some(data) = frame.data_ref() {
+            let room = self.most.saturating_sub(self.body.len());
+            self.answer.truncated |= data.len() > room;
+            self.body.extend_from_slice(&data[..data.len().min(room)]);
+        }
+        if let Some(trailers) = frame.trailers_ref() {
+            self.answer.headers.extend(trailers.clone());
+        }
+    }
+
+    pub(crate) fn answer(self) -> Answer {
+        Answer { body: self.body.into(), ..self.answer }
+    }
+}
+
+/// Makes a request a copy: marked, its headers changed as the plan says.
+fn disguise(mut request: http::Request<RequestBody>, plan: &Mirror) -> http::Request<RequestBody> {
+    if let CopyHost::Rewritten(host) = &plan.host {
+        Head::set_host(&mut request, host.clone());
+    }
+    let headers = request.headers_mut();
+    for name in &plan.headers.remove {
+        headers.remove(name);
+    }
+    for (name, value) in &plan.headers.replace {
+        if headers.contains_key(name) {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+    for (name, value) in &plan.headers.set {
+        headers.insert(name.clone(), value.clone());
+    }
+    headers.insert(plan.marker.clone(), MARK);
+    request
+}

@@ -1,0 +1,193 @@
+//! What all threads share: the plan in force, and the figures.
+
+use super::tls::Acceptors;
+use crate::canary::{CanaryState, State};
+use crate::event::Tell;
+use crate::figures::{Caller, CallerFigures, CanaryFigures, MirrorFigures, Status, Variant};
+use crate::mirror::{self, MirrorState};
+use crate::plan::Plan;
+use crate::upstream::{Connector, TlsSetup, UpstreamTlsError};
+use arc_swap::ArcSwap;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// What all threads share.
+pub(crate) struct Shared {
+    live: ArcSwap<Live>,
+    /// Changes with `live`: cheaper to look at.
+    generation: AtomicU64,
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) stable: Arc<Variant>,
+    pub(crate) canary: Arc<Variant>,
+    mirrors: Mutex<BTreeMap<String, (Arc<Variant>, Arc<mirror::MirrorFigures>)>>,
+    pub(crate) clock: Clock,
+    pub(crate) draining: AtomicBool,
+    pub(crate) tell: Tell,
+    started: Instant,
+}
+
+/// A plan in force.
+pub(crate) struct Live {
+    pub(crate) generation: u64,
+    pub(crate) plan: Plan,
+    pub(crate) stable: Connector,
+    pub(crate) canary: Option<(Arc<CanaryState>, Connector)>,
+    pub(crate) mirrors: Vec<(Arc<MirrorState>, Connector)>,
+    pub(crate) acceptors: Acceptors,
+}
+
+/// Milliseconds since the start, as of the last tick: cheap to read for every read of a socket.
+#[derive(Clone, Default)]
+pub(crate) struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    pub(crate) fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, millis: u64) {
+        self.0.store(millis, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    /// Everything for `plan`.
+    ///
+    /// # Errors
+    /// TLS to an upstream cannot be set up.
+    pub(crate) fn new(
+        plan: Plan,
+        acceptors: Acceptors,
+        tell: Tell,
+    ) -> Result<Shared, UpstreamTlsError> {
+        let mirrors = Mutex::default();
+        let live = Live::new(plan, acceptors, None, &mirrors, &tell)?;
+        Ok(Shared {
+            live: ArcSwap::from_pointee(live),
+            generation: AtomicU64::new(0),
+            caller: Arc::new(Caller::new()),
+            stable: Arc::new(Variant::new()),
+            canary: Arc::new(Variant::new()),
+            mirrors,
+            clock: Clock::default(),
+            draining: AtomicBool::new(false),
+            tell,
+            started: Instant::now(),
+        })
+    }
+
+    /// The plan in force.
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Puts another plan in force. Requests under way end by the one they began with.
+    ///
+    /// # Errors
+    /// TLS to an upstream cannot be set up; nothing has changed then.
+    pub(crate) fn reload(&self, plan: Plan, acceptors: Acceptors) -> Result<(), UpstreamTlsError> {
+        let before = self.live();
+        let live = Live::new(plan, acceptors, Some(&before), &self.mirrors, &self.tell)?;
+        let generation = live.generation;
+        self.live.store(Arc::new(live));
+        self.generation.store(generation, Ordering::Release);
+        Ok(())
+    }
+
+    /// Lets the time that connections are measured by go on.
+    pub(crate) fn tick_clock(&self) {
+        self.clock.set(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Everything counted, now.
+    pub(crate) fn status(&self) -> Status {
+        let live = self.live();
+        let (connections, connections_all) = self.caller.connections();
+        Status {
+            uptime: self.started.elapsed(),
+            stable: self.stable.figures(),
+            canary: live.canary.as_ref().map(|(state, _)| self.canary_figures(state)),
+            mirrors: live.mirrors.iter().map(|(state, _)| mirror_figures(state)).collect(),
+            callers: CallerFigures {
+                connections,
+                connections_all,
+                tunnels: self.caller.tunnels(),
+                left: self.caller.all_left(),
+                refused: self.caller.refusals(),
+                objective: self.caller.objective.times(),
+            },
+            overhead: self.caller.overhead.times(),
+        }
+    }
+
+    fn canary_figures(&self, state: &CanaryState) -> CanaryFigures {
+        let (standing, ejections) = state.standing();
+        CanaryFigures {
+            variant: self.canary.figures(),
+            breaker: match standing {
+                State::Closed => "closed",
+                State::Open { .. } => "open",
+                State::Ramp { .. } => "ramp",
+            },
+            ejections,
+            share: state.plan.share.as_fraction(),
+            share_now: state.share_now().as_fraction(),
+        }
+    }
+}
+
+fn mirror_figures(state: &MirrorState) -> MirrorFigures {
+    MirrorFigures {
+        name: state.plan.name.clone(),
+        variant: state.variant.figures(),
+        dropped: state.figures.all_dropped(),
+        under_way: state.under_way(),
+        compared: state.plan.compare.as_ref().map(|_| state.figures.comparisons()),
+    }
+}
+
+impl Live {
+    fn new(
+        plan: Plan,
+        acceptors: Acceptors,
+        before: Option<&Live>,
+        figures: &Mutex<BTreeMap<String, (Arc<Variant>, Arc<mirror::MirrorFigures>)>>,
+        tell: &Tell,
+    ) -> Result<Live, UpstreamTlsError> {
+        let connector = |upstream| -> Result<Connector, UpstreamTlsError> {
+            Ok(Connector::new(upstream, TlsSetup::of(upstream)?, plan.timeouts.connect))
+        };
+        let stable = connector(&plan.stable)?;
+        let canary = match &plan.canary {
+            Some(canary) => {
+                let before =
+                    before.and_then(|live| live.canary.as_ref()).map(|(state, _)| &**state);
+                let state = CanaryState::new(canary.clone(), before, tell);
+                Some((Arc::new(state), connector(&canary.to)?))
+            }
+            None => None,
+        };
+        let mut mirrors = Vec::new();
+        for mirror in &plan.mirrors {
+            let mut kept = figures.lock().unwrap_or_else(PoisonError::into_inner);
+            let (variant, drops) = kept
+                .entry(mirror.name.clone())
+                .or_insert_with(|| (Arc::new(Variant::new()), Arc::default()))
+                .clone();
+            let state = MirrorState::new(mirror.clone(), variant, drops);
+            mirrors.push((Arc::new(state), connector(&mirror.to)?));
+        }
+        let generation = before.map_or(0, |live| live.generation + 1);
+        Ok(Live { generation, stable, canary, mirrors, acceptors, plan })
+    }
+}
