@@ -14,12 +14,24 @@ use std::path::PathBuf;
 /// whose answers are dropped. Neither makes a caller wait or fail. SIGHUP reads the configuration again,
 /// SIGTERM waits for requests under way and ends. Exit status: 0 ended in good order, 2 could not run.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ProxyArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<ProxyCommand>,
     #[command(flatten)]
     pub(super) flags: Flags,
     /// Read and check the configuration, say what it would do, and end
     #[arg(long)]
     pub(super) check: bool,
+    /// Take over the addresses of a proxy that runs with the same configuration, without losing a request
+    #[arg(long, conflicts_with = "check")]
+    pub(super) takeover: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum ProxyCommand {
+    /// Show how a running proxy stands
+    Status(super::status::StatusArgs),
 }
 
 /// What goes over the file, now and on each reload.

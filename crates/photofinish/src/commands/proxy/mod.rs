@@ -2,15 +2,24 @@
 
 mod args;
 mod check;
+mod damper;
+mod port;
+mod serve;
+mod status;
+mod takeover;
+mod wishes;
 
 use crate::exit::ExitStatus;
 
 pub(crate) use args::ProxyArgs;
 
 pub(crate) fn proxy(args: ProxyArgs) -> anyhow::Result<ExitStatus> {
+    if let Some(args::ProxyCommand::Status(args)) = args.command {
+        return status::status(args);
+    }
     let plan = args.flags.plan()?;
     if args.check {
         return check::check(&plan);
     }
-    anyhow::bail!("the proxy itself is not part of this build, only --check is")
+    serve::serve(&args.flags, plan, args.takeover)
 }

@@ -2,6 +2,17 @@
 
 use std::time::Duration;
 
+/// `250us`, `3.1ms`, `120ms`, `1.50s`, `12.0s`.
+pub(crate) fn time(time: Duration) -> String {
+    match time.as_secs_f64() {
+        s if s >= 10.0 => format!("{s:.1}s"),
+        s if s >= 1.0 => format!("{s:.2}s"),
+        s if s >= 0.1 => format!("{:.0}ms", s * 1e3),
+        s if s >= 0.001 => format!("{:.1}ms", s * 1e3),
+        s => format!("{:.0}us", s * 1e6),
+    }
+}
+
 /// A length of time as it is written in the file: `3s`, `250ms`, `1h 30m`.
 pub(crate) fn span(time: Duration) -> String {
     let millis = time.as_millis();
@@ -54,5 +65,6 @@ mod tests {
         assert_eq!(bytes(64 << 10), "64 KiB");
         assert_eq!(bytes(3 << 29), "1.5 GiB");
         assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(time(Duration::from_micros(3_120)), "3.1ms");
     }
 }

@@ -1,0 +1,60 @@
+//! Keeps what callers cause from filling the log: a scanner of ports is worth a few lines, not a million.
+
+use photofinish_proxy::Event;
+use std::time::{Duration, Instant};
+
+/// Lines of callers' doing in a [`WINDOW`].
+const MOST: u32 = 5;
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// Decides which events become lines.
+#[derive(Default)]
+pub(super) struct Damper {
+    window: Option<Instant>,
+    said: u32,
+    held: u64,
+}
+
+impl Damper {
+    /// The line for `event`, unless there were too many like it.
+    pub(super) fn line(&mut self, event: &Event, now: Instant) -> Option<String> {
+        if !matches!(event, Event::CallerRefused { .. } | Event::CannotAccept { .. }) {
+            return Some(event.to_string());
+        }
+        if self.window.is_none_or(|since| now.saturating_duration_since(since) >= WINDOW) {
+            self.window = Some(now);
+            self.said = 0;
+        }
+        if self.said >= MOST {
+            self.held += 1;
+            return None;
+        }
+        self.said += 1;
+        Some(match std::mem::take(&mut self.held) {
+            0 => event.to_string(),
+            held => format!("{event} (and {held} more like it were not said)"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_by_callers_is_a_few_lines_and_a_count() {
+        let refused = Event::CallerRefused {
+            caller: "192.0.2.1:1000".parse().unwrap(),
+            why: "no HTTP".to_owned(),
+        };
+        let (mut damper, start) = (Damper::default(), Instant::now());
+        let lines = (0..1000).filter_map(|_| damper.line(&refused, start)).count();
+        assert_eq!(lines, 5);
+        assert!(
+            damper.line(&Event::CanaryIsBack, start).is_some(),
+            "news of the canary always pass"
+        );
+        let later = damper.line(&refused, start + WINDOW).unwrap();
+        assert!(later.ends_with("(and 995 more like it were not said)"), "{later}");
+    }
+}
