@@ -1,7 +1,5 @@
 //! One header or trailer line becomes a name and a value without the blanks around it.
 
-use memchr::memchr;
-
 use super::reason::Reason;
 
 /// A header line whose bytes are those RFC 9110 section 5 allows.
@@ -45,13 +43,13 @@ pub(super) fn field(line: &[u8]) -> Result<Field<'_>, Reason> {
     if matches!(line.first(), Some(b' ' | b'\t')) {
         return Err(Reason::ObsFold);
     }
-    let colon = memchr(b':', line).ok_or_else(|| without_name(line))?;
-    let (name, value) = (&line[..colon], &line[colon + 1..]);
-    if !is_token(name) {
-        return Err(match name.last() {
-            Some(b' ' | b'\t') => Reason::SpaceBeforeColon,
-            _ => without_name(name),
-        });
+    let n = line.iter().take_while(|&&byte| TOKEN[usize::from(byte)]).count();
+    let (name, rest) = line.split_at(n);
+    let [b':', value @ ..] = rest else {
+        return Err(without_name(line, rest));
+    };
+    if name.is_empty() {
+        return Err(Reason::HeaderName);
     }
     if !is_value(value) {
         return Err(if value.contains(&b'\r') { Reason::BareCr } else { Reason::Control });
@@ -72,7 +70,8 @@ pub(super) fn is_token(bytes: &[u8]) -> bool {
 /// RFC 9110 section 5.5: HTAB, everything printable, and 0x80 and up.
 pub(super) fn is_value(bytes: &[u8]) -> bool {
     // No early exit: this way the compiler looks at 16 bytes at a time.
-    bytes.iter().fold(true, |ok, &byte| ok & ((byte >= b' ') | (byte == b'\t')) & (byte != 0x7f))
+    let is_bad = |byte: u8| ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f);
+    bytes.iter().fold(0, |bad, &byte| bad | u8::from(is_bad(byte))) == 0
 }
 
 /// Without the blanks that RFC 9110 section 5.6.3 calls OWS.
@@ -91,8 +90,16 @@ pub(super) fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(trim).filter(|member| !member.is_empty())
 }
 
-fn without_name(name: &[u8]) -> Reason {
-    if name.contains(&b'\r') { Reason::BareCr } else { Reason::HeaderName }
+/// What is wrong with a line of which `rest` is left where its name ends without a colon.
+fn without_name(line: &[u8], rest: &[u8]) -> Reason {
+    let before_colon = line.split(|&byte| byte == b':').next().unwrap_or_default();
+    if before_colon.contains(&b'\r') {
+        Reason::BareCr
+    } else if rest.len() < line.len() && trim(rest).first() == Some(&b':') {
+        Reason::SpaceBeforeColon
+    } else {
+        Reason::HeaderName
+    }
 }
 
 const TOKEN: [bool; 256] = {

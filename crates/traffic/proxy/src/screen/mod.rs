@@ -17,48 +17,20 @@
 mod chunk;
 mod field;
 mod head;
+mod limits;
 mod reason;
 mod target;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 use memchr::memchr;
 
 pub use self::head::asks_to_upgrade;
 use self::head::{Framing, Head};
-pub use self::reason::{Part, Reason, Refused};
-
-/// How much of each part of a request is accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of a head, from the request line to the blank line, both included (65,536).
-    pub head_bytes: usize,
-    /// Header lines of a head, and again of a trailer section (100, as hyper has it).
-    pub header_lines: usize,
-    /// Bytes of the line that opens a chunk, with its extensions and CRLF (256).
-    pub chunk_line_bytes: usize,
-    /// Bytes of a trailer section, its blank line included (8,192).
-    pub trailer_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            head_bytes: 64 * 1024,
-            header_lines: 100,
-            chunk_line_bytes: 256,
-            trailer_bytes: 8 * 1024,
-        }
-    }
-}
-
-/// What [`Screen::feed`] found nothing wrong with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// `bytes[..pass]` may be handed on. Fewer than were fed only while the screen
-    /// [is waiting](Screen::is_waiting); the rest is to be kept, and fed again afterwards.
-    pub pass: usize,
-}
+pub use self::limits::Limits;
+pub use self::reason::Reason;
+pub use self::verdict::{POISON, Part, Progress, Refused};
 
 /// Follows the request bytes of one HTTP/1 connection.
 #[derive(Debug)]
@@ -125,7 +97,12 @@ impl Screen {
             match self.step(&bytes[at..]) {
                 Ok(0) => break,
                 Ok(n) => at += n,
-                Err((reason, part)) => {
+                Err(reason) => {
+                    let part = match self.state {
+                        State::Refused { part, .. } => part,
+                        State::Head => Part::Head,
+                        _ => Part::Body,
+                    };
                     self.state = State::Refused { reason, part };
                     self.carry = Vec::new();
                     return Err(Refused { pass: section_at, reason, part });
@@ -168,19 +145,19 @@ impl Screen {
     }
 
     /// Takes one line, or one stretch of body, off the front of `rest`, and gives its length.
-    fn step(&mut self, rest: &[u8]) -> Result<usize, (Reason, Part)> {
+    fn step(&mut self, rest: &[u8]) -> Result<usize, Reason> {
+        let limits = self.limits;
         match self.state {
             State::Head => {
-                let limit = (self.limits.head_bytes, Reason::HeadTooLong);
-                self.line(rest, limit, Screen::head_line).map_err(|reason| (reason, Part::Head))
+                self.line(rest, (limits.head_bytes, Reason::HeadTooLong), Screen::head_line)
             }
             State::ChunkLine => {
-                let limit = (self.limits.chunk_line_bytes, Reason::ChunkLineTooLong);
-                self.line(rest, limit, Screen::chunk_line).map_err(|reason| (reason, Part::Body))
+                let limit = (limits.chunk_line_bytes, Reason::ChunkLineTooLong);
+                self.line(rest, limit, Screen::chunk_line)
             }
             State::Trailers => {
-                let limit = (self.limits.trailer_bytes, Reason::TrailersTooLong);
-                self.line(rest, limit, Screen::trailer_line).map_err(|reason| (reason, Part::Body))
+                let limit = (limits.trailer_bytes, Reason::TrailersTooLong);
+                self.line(rest, limit, Screen::trailer_line)
             }
             State::Body { left } => {
                 let (n, left) = skip(rest, left);
@@ -192,11 +169,11 @@ impl Screen {
                 self.state = if left == 0 { State::ChunkCr } else { State::ChunkData { left } };
                 Ok(n)
             }
-            State::ChunkCr => self.chunk_end(rest, b'\r', State::ChunkLf, 1),
-            State::ChunkLf => self.chunk_end(rest, b'\n', State::ChunkLine, 0),
+            State::ChunkCr => self.chunk_end(rest, b'\r', State::ChunkLf),
+            State::ChunkLf => self.chunk_end(rest, b'\n', State::ChunkLine),
             State::Waiting => Ok(0),
             State::Tunnel => Ok(rest.len()),
-            State::Refused { reason, part } => Err((reason, part)),
+            State::Refused { reason, .. } => Err(reason),
         }
     }
 
@@ -250,18 +227,12 @@ impl Screen {
         Ok(())
     }
 
-    fn chunk_end(
-        &mut self,
-        rest: &[u8],
-        expected: u8,
-        next: State,
-        section: usize,
-    ) -> Result<usize, (Reason, Part)> {
+    fn chunk_end(&mut self, rest: &[u8], expected: u8, next: State) -> Result<usize, Reason> {
         if rest.first() != Some(&expected) {
-            return Err((Reason::ChunkEnd, Part::Body));
+            return Err(Reason::ChunkEnd);
         }
+        self.section = usize::from(expected == b'\r');
         self.state = next;
-        self.section = section;
         Ok(1)
     }
 

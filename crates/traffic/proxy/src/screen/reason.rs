@@ -5,38 +5,6 @@
 
 use http::StatusCode;
 
-/// The bytes of a connection are not handed on any further.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("refused a request's {part}")]
-pub struct Refused {
-    /// How many of the bytes just fed may still be handed on.
-    pub pass: usize,
-    /// What is wrong with what follows.
-    #[source]
-    pub reason: Reason,
-    /// Whether the parser behind is waiting for a head or inside a body: there, its reader has to
-    /// be given an error, since the request has begun.
-    pub part: Part,
-}
-
-/// The part of a request in which something was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// The request line and the header lines.
-    Head,
-    /// A chunk or the trailer section.
-    Body,
-}
-
-impl std::fmt::Display for Part {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Part::Head => "head",
-            Part::Body => "body",
-        })
-    }
-}
-
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident $word:literal $status:ident $text:literal,)*) => {
         /// What is wrong with a request.

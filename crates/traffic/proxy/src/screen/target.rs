@@ -27,11 +27,11 @@ impl Authority {
 
 /// Checks a target against its method (RFC 9112 section 3.2) and gives the host that it names.
 pub(super) fn authority(method: &[u8], target: &[u8]) -> Result<Option<Authority>, Reason> {
-    let printable = |&byte: &u8| byte > b' ' && byte != 0x7f && byte != b'#';
+    let is_bad = |byte: u8| (byte <= b' ') | (byte == 0x7f) | (byte == b'#');
     if target.is_empty() {
         return Err(Reason::RequestLine);
     }
-    if !target.iter().all(printable) {
+    if target.iter().fold(false, |bad, &byte| bad | is_bad(byte)) {
         return Err(if target.contains(&b'\r') { Reason::BareCr } else { Reason::Target });
     }
     let (text, default_port): (&[u8], &[u8]) = match target {
@@ -53,7 +53,11 @@ pub(super) fn authority(method: &[u8], target: &[u8]) -> Result<Option<Authority
 /// they stand for depends on who reads them and no name in use has them.
 pub(super) fn is_host(host: &[u8]) -> bool {
     let (name, port) = split(host);
-    let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(byte);
+    let is_name_byte = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'')
+            || matches!(byte, b'(' | b')' | b'*' | b'+' | b';' | b'=')
+    };
     let name_fits = match name {
         [b'[', address @ .., b']'] => {
             address.contains(&b':')

@@ -8,7 +8,7 @@
 use super::shared::Clock;
 use crate::figures::Caller;
 use crate::plan;
-use crate::screen::{self, Screen};
+use crate::screen::{self, POISON, Screen};
 use http::{HeaderMap, StatusCode};
 use std::io;
 use std::pin::Pin;
@@ -19,8 +19,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// No parser takes this for a part of a head or a chunk.
-const POISON: &[u8] = b"\0\r\n\r\n";
 
 /// A caller's connection.
 pub(super) enum Stream {
@@ -217,16 +215,18 @@ impl Wire {
         });
     }
 
-    /// Gives what was read before and may go on now; whether there was any.
-    fn give_waiting(&mut self, out: &mut ReadBuf<'_>) -> bool {
-        if let Some(given) = &mut self.poisoned {
-            let rest = &POISON[*given..];
-            let n = rest.len().min(out.remaining());
-            out.put_slice(&rest[..n]);
-            *given += n;
-            // Nothing left to give reads as the end.
-            return true;
-        }
+    /// Gives a refused caller's parser what no parser takes, and then the end.
+    fn give_poison(&mut self, out: &mut ReadBuf<'_>) -> bool {
+        let Some(given) = &mut self.poisoned else { return false };
+        let rest = &POISON[*given..];
+        let n = rest.len().min(out.remaining());
+        out.put_slice(&rest[..n]);
+        *given += n;
+        true
+    }
+
+    /// Gives what was read before and may go on now.
+    fn give_waiting(&mut self, out: &mut ReadBuf<'_>) {
         if let Some(screen) = &mut self.screen
             && screen.is_waiting()
         {
@@ -236,17 +236,15 @@ impl Wire {
                     screen.not_upgraded();
                 }
                 upgrade::TUNNEL => screen.upgraded(),
-                _ => return false,
+                _ => return,
             }
         }
-        if self.waiting.is_empty() {
-            return false;
+        if !self.waiting.is_empty() {
+            let (before, n) = (out.filled().len(), self.waiting.len().min(out.remaining()));
+            out.put_slice(&self.waiting[..n]);
+            self.waiting.drain(..n);
+            self.look(out, before);
         }
-        let (before, n) = (out.filled().len(), self.waiting.len().min(out.remaining()));
-        out.put_slice(&self.waiting[..n]);
-        self.waiting.drain(..n);
-        self.look(out, before);
-        out.filled().len() > before || self.poisoned.is_some()
     }
 
     fn is_held_back(&self) -> bool {
@@ -288,15 +286,22 @@ impl AsyncRead for Wire {
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let before = out.filled().len();
         loop {
-            if out.remaining() == 0 || this.give_waiting(out) {
+            if out.remaining() == 0 || this.give_poison(out) {
                 return Poll::Ready(Ok(()));
+            }
+            this.give_waiting(out);
+            if out.filled().len() > before {
+                return Poll::Ready(Ok(()));
+            }
+            if this.poisoned.is_some() {
+                continue;
             }
             if this.is_held_back() {
                 // Whoever answers the request lets hyper read on; what the caller says meanwhile waits.
                 return Poll::Pending;
             }
-            let before = out.filled().len();
             ready!(Pin::new(&mut this.stream).poll_read(cx, out))?;
             if out.filled().len() == before {
                 return Poll::Ready(Ok(()));
