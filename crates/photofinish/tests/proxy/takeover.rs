@@ -45,3 +45,35 @@ fn a_new_proxy_takes_over_without_losing_a_request() {
     assert_eq!(new.get("/").0, 200);
     assert_eq!(get(&new.admin(), "/healthz").unwrap().0, 200);
 }
+
+#[test]
+fn without_a_proxy_to_take_over_from_it_just_starts() {
+    let stable = Service::start("stable");
+    let listen = format!("127.0.0.1:{}", free_port());
+    let file =
+        File::new(&format!("[proxy]\nlisten = \"{listen}\"\nstable = \"{}\"\n", stable.address));
+    let proxy = Proxy::start(&["-c", &file.name(), "--takeover"]);
+    assert!(proxy.program.output().contains("no proxy runs here"), "{}", proxy.program.output());
+    assert_eq!(proxy.get("/").0, 200);
+}
+
+#[test]
+fn a_successor_that_cannot_start_changes_nothing() {
+    let stable = Service::start("stable");
+    let base = format!(
+        "[proxy]\nlisten = \"127.0.0.1:{}\"\nstable = \"{}\"\n",
+        free_port(),
+        stable.address
+    );
+    let file = File::new(&base);
+    let old = Proxy::start(&["-c", &file.name()]);
+    // An address of the service: it cannot be listened on.
+    file.write(&format!("{base}admin = \"{}\"\n", stable.address));
+    let failed = crate::support::run(&["-c", &file.name(), "--takeover"]);
+    assert_eq!(failed.status.code(), Some(2), "{}", crate::support::text(&failed.stderr));
+    assert_eq!(old.get("/").0, 200);
+    // And the next one can still take over.
+    file.write(&base);
+    let _new = Proxy::start(&["-c", &file.name(), "--takeover"]);
+    assert_eq!(old.end().0, Some(0));
+}

@@ -8,7 +8,7 @@ use super::wishes::{Wish, wishes};
 use crate::exit::ExitStatus;
 use crate::output::error::{Hint, hinted};
 use crate::output::proxy::live::{Live, Voice};
-use crate::output::proxy::{figures, plan::notes, units};
+use crate::output::proxy::{called, figures, plan::notes, units};
 use anyhow::Context;
 use photofinish_proxy::plan::Plan;
 use photofinish_proxy::{Event, Hooks, Proxy, StartError};
@@ -152,7 +152,7 @@ fn started(proxy: &Proxy, plan: &Plan) -> Vec<String> {
         ways += &format!(", canary {} ({})", canary.to, canary.share);
     }
     for mirror in &plan.mirrors {
-        ways += &format!(", mirror {} {} ({})", mirror.name, mirror.to, mirror.share);
+        ways += &format!(", {} {} ({})", called(mirror), mirror.to, mirror.share);
     }
     lines.push(ways);
     lines.push(match proxy.admin() {
@@ -166,7 +166,7 @@ fn started(proxy: &Proxy, plan: &Plan) -> Vec<String> {
 }
 
 /// An error of the start; of an address in use, with who uses it.
-fn start_error(error: StartError, plan: &Plan) -> anyhow::Error {
+pub(super) fn start_error(error: StartError, plan: &Plan) -> anyhow::Error {
     let hint = error.hint();
     let error = anyhow::Error::from(error);
     let in_use = error.chain().any(|cause| {

@@ -1,5 +1,6 @@
 //! What whoever runs the proxy wants of it: signals, and the proxy after it, as messages.
 
+use std::io::IsTerminal;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -8,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(super) enum Wish {
     /// SIGHUP: read the configuration again.
     Reload,
-    /// SIGTERM or SIGINT: end.
+    /// SIGTERM or SIGINT, or the terminal it was started on is gone: end.
     End,
     /// Another proxy, this process, has taken the sockets over: end.
     MakeRoom(i32),
@@ -22,6 +23,7 @@ pub(super) fn wishes() -> anyhow::Result<(Sender<Wish>, Receiver<Wish>)> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     drop(inside);
+    let had_terminal = std::io::stderr().is_terminal();
     let (tell, wishes) = channel();
     let others = tell.clone();
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -29,7 +31,11 @@ pub(super) fn wishes() -> anyhow::Result<(Sender<Wish>, Receiver<Wish>)> {
         loop {
             let wish = runtime.block_on(async {
                 tokio::select! {
-                    _ = hangup.recv() => Wish::Reload,
+                    // The kernel says so too when a terminal is closed.
+                    _ = hangup.recv() => match had_terminal && !std::io::stderr().is_terminal() {
+                        true => Wish::End,
+                        false => Wish::Reload,
+                    },
                     _ = interrupt.recv() => Wish::End,
                     _ = terminate.recv() => Wish::End,
                 }

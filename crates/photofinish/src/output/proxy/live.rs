@@ -90,7 +90,7 @@ fn sentence(now: &Status, last: &Status, window: &Status) -> String {
     let seconds = now.uptime.saturating_sub(last.uptime).as_secs_f64().max(0.001);
     let rate = requests(now).saturating_sub(requests(last)) as f64 / seconds;
     let mut parts = vec![
-        format!("{rate:.0}/s, {} connections", now.callers.connections),
+        format!("{rate:.0}/s"),
         format!("stable p99 {}", p99(&now.stable.latency, &window.stable.latency)),
     ];
     if let Some(canary) = &now.canary {
@@ -101,7 +101,8 @@ fn sentence(now: &Status, last: &Status, window: &Status) -> String {
         let before = last.mirrors.iter().find(|before| before.name == mirror.name);
         parts.push(mirror_part(mirror, before, seconds));
     }
-    parts.join("  |  ")
+    parts.push(format!("{} connections", now.callers.connections));
+    parts.join(" | ")
 }
 
 fn canary_part(canary: &CanaryFigures, before: Option<&Times>) -> String {

@@ -1,5 +1,6 @@
 //! What a plan would do, for somebody who is about to put it in front of production.
 
+use super::called;
 use super::units::{bytes, count, span};
 use crate::output::style::{BOLD, DIM, YELLOW, paint, wrap};
 use jiff::Timestamp;
@@ -48,9 +49,9 @@ pub(crate) fn notes(plan: &Plan) -> Vec<String> {
     for mirror in &plan.mirrors {
         for rule in mirror.rules.iter().filter(|rule| is_unsafe(rule)) {
             notes.push(format!(
-                "mirror {} gets copies of {}, which may change something: what it writes to must not be \
+                "{} gets copies of {}, which may change something: what it writes to must not be \
                  production's",
-                mirror.name,
+                called(mirror),
                 rule_text(rule)
             ));
         }
@@ -63,9 +64,9 @@ pub(crate) fn notes(plan: &Plan) -> Vec<String> {
         let kept: Vec<&str> = kept.collect();
         if !kept.is_empty() {
             notes.push(format!(
-                "mirror {} gets the callers' own {}: remove or replace them under [proxy.mirror.headers] if it may \
+                "{} gets the callers' own {}: remove or replace them under [proxy.mirror.headers] if it may \
                  not act for them",
-                mirror.name,
+                called(mirror),
                 kept.join(" and ")
             ));
         }

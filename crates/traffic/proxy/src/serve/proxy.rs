@@ -133,6 +133,17 @@ impl Proxy {
         started.run(workers, listeners, admin, stage)
     }
 
+    /// Whether a proxy could start as `plan` says, but for its addresses: reads what it names.
+    ///
+    /// # Errors
+    /// Whatever would keep it from starting.
+    pub fn check(plan: &Plan) -> Result<(), StartError> {
+        plan.check()?;
+        let acceptors = Acceptors::read(&plan.listen)?;
+        Shared::new(plan.clone(), acceptors, Arc::new(|_| ()))?;
+        Ok(())
+    }
+
     /// Where callers connect to, in the order of the plan.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
