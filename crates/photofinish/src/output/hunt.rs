@@ -58,7 +58,11 @@ fn cause_text(number: usize, cause: &Cause<'_>, view: &mut View) -> String {
         if index == 0 {
             text.push_str(&format!("{} {pattern}  {title}\n", paint(BOLD, &format!("{number}."))));
             text.push_str(&explanation(&finding.race, finding.pattern, view.width));
-            text.push_str(&format!("\n{id}  {}  seen {seen}\n", clean(&finding.race.headline)));
+            let headline = match finding.race.headline == finding.title {
+                true => String::new(),
+                false => format!("  {}", clean(&finding.race.headline)),
+            };
+            text.push_str(&format!("\n{id}{headline}  seen {seen}\n"));
             text.push_str(&accesses(&finding.race, view));
         } else if index < SHOWN {
             text.push_str(&format!("\n{id}  {pattern}  {title}  seen {seen}\n"));

@@ -3,6 +3,7 @@
 //! The functions named here return text with its colours in it, to be written to
 //! `anstream::stdout()`, which takes the colours out where nobody sees them.
 
+mod answer_diff;
 mod causes;
 pub(crate) mod error;
 mod finding;

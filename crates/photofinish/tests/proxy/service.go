@@ -1,4 +1,4 @@
-// A service that says who it is, and may take its time.
+// A service that says who it is, may take its time, and with a second argument says something else now and then.
 package main
 
 import (
@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,11 +17,17 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
+	lies := len(os.Args) > 2
+	var answers atomic.Int64
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		fmt.Printf("got %s %s %q mark=%q auth=%q\n", r.Method, r.URL, body, r.Header.Get("X-Photofinish-Mirror"), r.Header.Get("Authorization"))
 		if wait, err := time.ParseDuration(r.URL.Query().Get("wait")); err == nil {
 			time.Sleep(wait)
+		}
+		if lies && answers.Add(1)%50 == 0 {
+			fmt.Fprint(w, "something else")
+			return
 		}
 		fmt.Fprintf(w, "%s answers %s", name, r.URL.Path)
 	})

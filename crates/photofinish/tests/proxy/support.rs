@@ -22,11 +22,20 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn start(name: &str) -> Service {
+        Service::run(&[name])
+    }
+
+    /// One that now and then answers something else.
+    pub(crate) fn lying(name: &str) -> Service {
+        Service::run(&[name, "lies"])
+    }
+
+    fn run(words: &[&str]) -> Service {
         static BINARY: OnceLock<PathBuf> = OnceLock::new();
         let binary = BINARY.get_or_init(|| {
             build_go_source("service", include_str!("service.go"), &BuildOptions::normal())
         });
-        let program = Running::start(Command::new(binary).arg(name));
+        let program = Running::start(Command::new(binary).args(words));
         let address = program.wait_for_line(LONG, "serving ");
         Service { program, address }
     }

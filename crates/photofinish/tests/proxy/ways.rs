@@ -48,3 +48,31 @@ fn copies_that_may_change_something_are_announced_and_marked() {
     assert_eq!(stable.got("POST /search?q=1 "), r#""abc" mark="" auth="secret""#);
     assert!(!shadow.program.output().contains("/order"), "no rule allows it");
 }
+
+#[test]
+fn a_mirror_that_answers_otherwise_now_and_then_becomes_a_finding() {
+    let (stable, shadow) = (Service::start("orders"), Service::lying("orders"));
+    let file = crate::support::File::new(&format!(
+        "[proxy]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nstable = \"{}\"\n[[proxy.mirror]]\n\
+         to = \"{}\"\n[proxy.mirror.compare]\n[store]\npath = \"findings.db\"\n",
+        stable.address, shadow.address
+    ));
+    let proxy = Proxy::start(&["-c", &file.name()]);
+    let admin = proxy.admin();
+    for _ in 0..200 {
+        assert_eq!(proxy.get("/").0, 200);
+    }
+    photofinish_testkit::wait_until(crate::support::LONG, "200 answers to be compared", || {
+        let status = crate::support::get(&admin, "/status").unwrap().1;
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+        let compared = &status["variants"][1]["compared"];
+        compared["same"] == 196 && compared["different"] == 4
+    });
+    proxy.signal(Signal::TERM);
+    let (code, said) = proxy.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("the mirror's answers differed"), "{said}");
+    let store = photofinish_store::Store::open(file.folder().join("findings.db")).unwrap();
+    let findings = store.findings(&photofinish_store::Filter::default()).unwrap();
+    assert_eq!(findings.len(), 1, "{findings:?}");
+}

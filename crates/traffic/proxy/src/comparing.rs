@@ -1,9 +1,22 @@
-//! Comparing answers away from the threads that move requests.
+//! Comparing answers, away from the threads that move requests.
+//!
+//! A copy's answer and the primary's are queued for one thread, which compares them, learns what is
+//! noise, and tells what is not. When it falls behind, pairs are dropped and counted: nobody waits for it.
 
-use crate::compare::Answer;
+use crate::compare::{Answer, Comparison, Differing, Learner, Route, Values, compare};
 use crate::forward::Head;
 use crate::mirror::MirrorState;
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+/// Pairs that wait to be compared.
+const QUEUE: usize = 256;
+
+/// Told of every difference that means something: the mirror's name, the difference, and whether its
+/// values may be shown.
+pub(crate) type TellDifference = Box<dyn Fn(&str, &Differing, Values) + Send>;
 
 /// Two answers to one request.
 pub(crate) struct Pair {
@@ -12,12 +25,82 @@ pub(crate) struct Pair {
     pub(crate) answer: Answer,
 }
 
+struct Job {
+    method: String,
+    target: String,
+    path_length: usize,
+    pair: Pair,
+}
+
 /// Where pairs go.
 #[derive(Clone)]
-pub(crate) struct Comparer;
+pub(crate) struct Comparer(SyncSender<Option<Job>>);
 
 impl Comparer {
-    pub(crate) fn offer(&self, _head: &Head, pair: Pair) {
-        pair.mirror.figures.compared(pair.primary.body == pair.answer.body);
+    /// Starts the thread.
+    pub(crate) fn start(tell: TellDifference) -> std::io::Result<(Comparer, JoinHandle<()>)> {
+        let (sender, jobs) = sync_channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("proxy-compare".to_owned())
+            .spawn(move || run(&jobs, &tell))?;
+        Ok((Comparer(sender), thread))
     }
+
+    /// Has a pair compared, if there is room for it.
+    pub(crate) fn offer(&self, head: &Head, pair: Pair) {
+        let path = head.target.path();
+        if !pair.rules().is_some_and(|rules| rules.wants(head.method.as_str(), path)) {
+            return;
+        }
+        let mirror = Arc::clone(&pair.mirror);
+        let job = Job {
+            method: head.method.to_string(),
+            target: head.target.to_string(),
+            path_length: path.len(),
+            pair,
+        };
+        if self.0.try_send(Some(job)).is_err() {
+            mirror.figures.not_compared();
+        }
+    }
+
+    /// Ends the thread once it has compared what waits.
+    pub(crate) fn stop(&self) {
+        // It has ended already otherwise.
+        let _ = self.0.send(None);
+    }
+}
+
+impl Pair {
+    fn rules(&self) -> Option<&crate::compare::Rules> {
+        self.mirror.plan.compare.as_ref().map(|compare| &compare.rules)
+    }
+}
+
+fn run(jobs: &Receiver<Option<Job>>, tell: &TellDifference) {
+    let mut learners: HashMap<String, Learner> = HashMap::new();
+    while let Ok(Some(job)) = jobs.recv() {
+        let name = job.pair.mirror.plan.name.clone();
+        let learner = learners.entry(name).or_default();
+        look(&job, learner, tell);
+    }
+}
+
+fn look(job: &Job, learner: &mut Learner, tell: &TellDifference) {
+    let Pair { mirror, primary, answer } = &job.pair;
+    let Some(rules) = job.pair.rules() else { return };
+    let comparison = compare(rules, primary, answer);
+    match &comparison {
+        Comparison::Same => mirror.figures.compared(true),
+        Comparison::Different(_) => mirror.figures.compared(false),
+        Comparison::Skipped(_) => mirror.figures.not_compared(),
+    }
+    let path = job.target.get(..job.path_length).unwrap_or(&job.target);
+    let route = Route::of(&job.method, path);
+    let request = format!("{} {}", job.method, job.target);
+    for differing in learner.note(rules, &route, &request, (primary, answer), &comparison) {
+        tell(&mirror.plan.name, &differing, rules.values());
+    }
+    let figures = learner.figures();
+    mirror.figures.learned(figures.told, figures.noisy);
 }

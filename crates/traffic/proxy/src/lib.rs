@@ -28,7 +28,8 @@ mod upstream;
 
 pub use event::Event;
 pub use figures::{
-    CallerFigures, CanaryFigures, Failure, MirrorFigures, Status, Times, VariantFigures,
+    CallerFigures, CanaryFigures, ComparedFigures, Failure, MirrorFigures, Status, Times,
+    VariantFigures,
 };
 pub use mirror::Cause;
 pub use serve::{Hooks, ListenError, Proxy, ReloadError, StartError};

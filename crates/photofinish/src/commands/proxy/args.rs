@@ -1,9 +1,13 @@
 //! The flags of `photofinish proxy`, and how they go over the file.
 
+use crate::commands::place::StoreArgs;
 use crate::config::proxy::{CanaryConfig, ListenConfig, MirrorConfig, UpstreamConfig};
 use crate::config::word::{OneOrMany, Word, WordOrTable, Worded};
 use crate::config::{Config, ConfigError};
 use crate::output::error::{Hint, hinted};
+use crate::proxy_findings::{DiffFindings, Named, Pace};
+use crate::sink::StoreSink;
+use anyhow::Context;
 use photofinish_proxy::plan::{Plan, Share};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -61,6 +65,8 @@ pub(super) struct Flags {
     /// The race build that gets copies
     #[arg(long, value_name = "URL", value_parser = word::<UpstreamConfig>)]
     mirror: Option<UpstreamConfig>,
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 impl Flags {
@@ -69,6 +75,16 @@ impl Flags {
         let mut config = Config::load(self.config.as_deref())?;
         self.over(&mut config)?;
         config.proxy_plan().map_err(config_error)
+    }
+
+    /// Where answers that differ are kept, and whose they are.
+    pub(super) fn findings(&self) -> anyhow::Result<DiffFindings> {
+        let config = Config::load(self.config.as_deref())?;
+        let sink = StoreSink::new(self.store.place(&config)?.store);
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let service = config.service.name.unwrap_or_default();
+        let named = Named { service, build: String::new(), host };
+        DiffFindings::start(sink, named, Pace::default()).context("cannot start a thread")
     }
 
     fn over(&self, config: &mut Config) -> anyhow::Result<()> {

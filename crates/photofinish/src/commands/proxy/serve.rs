@@ -9,13 +9,14 @@ use crate::exit::ExitStatus;
 use crate::output::error::{Hint, hinted};
 use crate::output::proxy::live::{Live, Voice};
 use crate::output::proxy::{called, figures, plan::notes, units};
+use crate::proxy_findings::DiffFindings;
 use anyhow::Context;
 use photofinish_proxy::plan::Plan;
-use photofinish_proxy::{Event, Hooks, Proxy, StartError};
+use photofinish_proxy::{Hooks, Proxy, StartError};
 use std::cell::Cell;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often the live line is drawn, and a drain looked at.
@@ -25,7 +26,8 @@ pub(super) fn serve(flags: &Flags, plan: Plan, takeover: bool) -> anyhow::Result
     let (tell, wishes) = wishes()?;
     let voice = Voice::new();
     let mut drain = plan.timeouts.drain;
-    let proxy = start(&plan, &voice, takeover)?;
+    let differing = Arc::new(flags.findings()?);
+    let proxy = start(&plan, hooks(&voice, &differing), &voice, takeover)?;
     let offer = offer(&proxy, tell).inspect_err(|error| {
         voice.say(&format!("another proxy will not be able to take over from this one: {error}"));
     });
@@ -59,12 +61,20 @@ pub(super) fn serve(flags: &Flags, plan: Plan, takeover: bool) -> anyhow::Result
         offer.withdraw();
     }
     end(proxy, &wishes, &voice, drain, &why);
+    // The proxy, which had the other hold of it, is gone.
+    if let Some(counts) = Arc::into_inner(differing).map(DiffFindings::finish)
+        && counts.told > 0
+    {
+        voice.say(&format!(
+            "the mirror's answers differed {} times: photofinish findings list ({} were not recorded)",
+            counts.told, counts.dropped
+        ));
+    }
     Ok(ExitStatus::Success)
 }
 
 /// Starts it, on sockets of its own or on those of the proxy before.
-fn start(plan: &Plan, voice: &Voice, takeover: bool) -> anyhow::Result<Proxy> {
-    let mut hooks = Hooks { event: on_event(voice), inherited: Vec::new() };
+fn start(plan: &Plan, mut hooks: Hooks, voice: &Voice, takeover: bool) -> anyhow::Result<Proxy> {
     let mut before = None;
     if let Some(first) = plan.listen.first().filter(|_| takeover) {
         before = takeover::ask(first.address)
@@ -92,15 +102,21 @@ fn offer(proxy: &Proxy, tell: Sender<Wish>) -> std::io::Result<Offer> {
     Offer::new(*first, sockets.collect::<std::io::Result<_>>()?, tell)
 }
 
-fn on_event(voice: &Voice) -> Box<dyn Fn(Event) + Send + Sync> {
+/// Events become lines, answers that differ become findings.
+fn hooks(voice: &Voice, differing: &Arc<DiffFindings>) -> Hooks {
     let (voice, damper) = (voice.clone(), Mutex::new(Damper::default()));
-    Box::new(move |event| {
-        let line =
-            damper.lock().unwrap_or_else(PoisonError::into_inner).line(&event, Instant::now());
-        if let Some(line) = line {
-            voice.say(&line);
-        }
-    })
+    let differing = Arc::clone(differing);
+    Hooks {
+        event: Box::new(move |event| {
+            let line =
+                damper.lock().unwrap_or_else(PoisonError::into_inner).line(&event, Instant::now());
+            if let Some(line) = line {
+                voice.say(&line);
+            }
+        }),
+        difference: Box::new(move |_, difference, values| differing.tell(difference, values)),
+        inherited: Vec::new(),
+    }
 }
 
 /// The configuration of now, in force; refused whole if anything in it is wrong.
@@ -130,8 +146,7 @@ fn end(proxy: Proxy, wishes: &Receiver<Wish>, voice: &Voice, limit: Duration, wh
     };
     let status = proxy.drain(cut);
     voice.clear();
-    voice
-        .say(&format!("ended after {}", units::span(Duration::from_secs(status.uptime.as_secs()))));
+    voice.say(&format!("ended after {}", units::time(status.uptime)));
     voice.print(&figures::text(&status.to_json(), None));
 }
 

@@ -9,6 +9,7 @@ mod words;
 use super::word::{OneOrMany, WordOrTable, Worded};
 use super::{Bytes, Percent, Span};
 use http::{HeaderName, Method};
+use photofinish_proxy::compare::Values;
 use photofinish_proxy::plan::{Bodies, Forwarded, Protocol, Share, Sticky, Upstream};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -134,6 +135,8 @@ pub(crate) struct MirrorConfig {
     /// The header that marks a copy.
     pub(crate) marker: Option<Worded<HeaderName>>,
     pub(crate) headers: CopyHeadersConfig,
+    /// How its answers are compared with the primary's; not at all without it.
+    pub(crate) compare: Option<CompareConfig>,
 }
 
 /// Which requests may be copied.
@@ -157,6 +160,23 @@ pub(crate) struct CopyHeadersConfig {
     pub(crate) remove: Vec<Worded<HeaderName>>,
     pub(crate) set: Headers,
     pub(crate) replace: Headers,
+}
+
+/// How a mirror's answers are compared with the primary's.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CompareConfig {
+    pub(crate) headers: Option<Vec<String>>,
+    pub(crate) ignore_headers: Vec<String>,
+    pub(crate) ignore: Vec<String>,
+    pub(crate) unordered: Vec<String>,
+    pub(crate) numbers_within: Option<Percent>,
+    pub(crate) times_within: Option<Span>,
+    pub(crate) only: Vec<String>,
+    pub(crate) except: Vec<String>,
+    pub(crate) values: Option<Worded<Values>>,
+    /// The largest answer that is compared.
+    pub(crate) answer: Option<Worded<Bytes>>,
 }
 
 /// What one caller may take.

@@ -1,15 +1,16 @@
 //! From the table to a [`Plan`]: defaults where nothing is said, paths from the folder of the file.
 
 use super::{
-    BreakerConfig, CanaryConfig, LimitsConfig, MirrorConfig, RuleConfig, TimeoutsConfig, TlsConfig,
-    UpstreamConfig,
+    BreakerConfig, CanaryConfig, CompareConfig, LimitsConfig, MirrorConfig, RuleConfig,
+    TimeoutsConfig, TlsConfig, UpstreamConfig,
 };
 use crate::config::word::{OneOrMany, WordOrTable, Worded};
 use crate::config::{Bytes, Config, ConfigError, Span};
 use http::HeaderValue;
+use photofinish_proxy::compare::{RuleTexts, Rules, RulesError};
 use photofinish_proxy::plan::{
-    Breaker, Canary, CopyHeaders, CopyHost, Limits, Listener, Mirror, Plan, Rule, Schedule,
-    Timeouts, TlsFiles, Upstream,
+    Breaker, Canary, Compare, CopyHeaders, CopyHost, Limits, Listener, Mirror, Plan, Rule,
+    Schedule, Timeouts, TlsFiles, Upstream,
 };
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -122,6 +123,12 @@ impl Config {
             set: config.headers.set.0.clone(),
             replace: config.headers.replace.0.clone(),
         };
+        if let Some(config) = &config.compare {
+            let compare = compare(config);
+            mirror.compare = Some(compare.map_err(|error| {
+                self.wrong(&key("compare"), &format!("is wrong: {error}"), error.hint())
+            })?);
+        }
         Ok(mirror)
     }
 }
@@ -132,6 +139,23 @@ fn rule(config: &RuleConfig) -> Rule {
         path: config.path.clone(),
         copy: config.copy,
     }
+}
+
+fn compare(config: &CompareConfig) -> Result<Compare, RulesError> {
+    let mut texts = RuleTexts {
+        ignore_headers: config.ignore_headers.clone(),
+        ignore: config.ignore.clone(),
+        unordered: config.unordered.clone(),
+        numbers_within: config.numbers_within.map(|share| share.0),
+        only: config.only.clone(),
+        except: config.except.clone(),
+        ..RuleTexts::default()
+    };
+    put(&mut texts.headers, config.headers.clone());
+    put(&mut texts.times_within, span(config.times_within));
+    put(&mut texts.values, config.values.as_ref().map(|Worded(values)| *values));
+    put(&mut texts.max_body, bytes(config.answer.as_ref()));
+    Ok(Compare { answer_bytes: texts.max_body, rules: Rules::new(&texts)? })
 }
 
 fn breaker(config: &BreakerConfig, breaker: &mut Breaker) {

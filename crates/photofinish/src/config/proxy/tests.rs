@@ -38,6 +38,9 @@ fn the_documented_table_comes_to_what_it_says() {
     assert_eq!(mirror.schedule.zone().iana_name(), Some("Europe/Paris"));
     assert_eq!(mirror.host, CopyHost::Rewritten("shadow.internal".parse().unwrap()));
     assert_eq!(mirror.headers.replace[0].0, "authorization");
+    let compare = mirror.compare.as_ref().unwrap();
+    assert!(compare.rules.wants("GET", "/orders/7") && !compare.rules.wants("GET", "/users"));
+    assert_eq!(compare.answer_bytes, 1 << 20);
     assert_eq!(plan.limits.body_bytes, Some(1 << 30));
 }
 
@@ -81,10 +84,11 @@ fn every_key_is_documented() {
         ("[proxy.canary.breaker]", "proxy.canary.breaker."),
         ("[[proxy.mirror]]", "proxy.mirror[0]."),
         ("[proxy.mirror.headers]", "proxy.mirror[0].headers."),
+        ("[proxy.mirror.compare]", "proxy.mirror[0].compare."),
         ("[proxy.limits]", "proxy.limits."),
         ("[proxy.timeouts]", "proxy.timeouts."),
     ] {
-        let above = if table == "[proxy.mirror.headers]" { "[[proxy.mirror]]\n" } else { "" };
+        let above = if table.starts_with("[proxy.mirror.") { "[[proxy.mirror]]\n" } else { "" };
         let error = read(&format!("{above}{table}\nzzz = 1\n")).unwrap_err();
         let keys: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
         assert!(keys.len() > 2, "{error}");
@@ -161,6 +165,10 @@ fn a_mistake_is_refused_with_its_line_its_key_and_what_is_understood() {
         (
             "[[proxy.mirror]]\nto = \"127.0.0.1:1\"\nschedule = [\"0 25 * * * for 8h\"]",
             &["line 5", "`proxy.mirror[0].schedule`", "the hour `25`", "it takes 0 to 23"],
+        ),
+        (
+            "[[proxy.mirror]]\nto = \"127.0.0.1:1\"\n[proxy.mirror.compare]\nignore = [\"id\"]",
+            &["line 5", "`proxy.mirror[0].compare` is wrong", "`id` in `ignore`", "$..id"],
         ),
         (
             "[[proxy.mirror]]\nto = \"127.0.0.1:1\"\nrules = [{ methods = [\"post\"] }]",

@@ -4,6 +4,7 @@ use super::{ListenConfig, UpstreamConfig};
 use crate::config::Bytes;
 use crate::config::word::{Word, Worded};
 use http::{HeaderName, HeaderValue, Method};
+use photofinish_proxy::compare::Values;
 use photofinish_proxy::plan::{Bodies, Forwarded, Protocol, Share, Sticky, Upstream};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -87,6 +88,17 @@ impl Word for Bodies {
         match word {
             "whole" => Ok(Bodies::Whole),
             "streamed" => Ok(Bodies::Streamed),
+            _ => Err(format!("`{word}` is not {}", Self::WHAT)),
+        }
+    }
+}
+
+impl Word for Values {
+    const WHAT: &'static str = "one of shown, hidden";
+    fn read(word: &str) -> Result<Self, String> {
+        match word {
+            "shown" => Ok(Values::Shown),
+            "hidden" => Ok(Values::Hidden),
             _ => Err(format!("`{word}` is not {}", Self::WHAT)),
         }
     }

@@ -11,6 +11,6 @@ mod variant;
 pub(crate) use caller::Caller;
 pub use histogram::Times;
 pub(crate) use prometheus::text as prometheus_text;
-pub use status::{CallerFigures, CanaryFigures, MirrorFigures, Status};
+pub use status::{CallerFigures, CanaryFigures, ComparedFigures, MirrorFigures, Status};
 pub(crate) use variant::Variant;
 pub use variant::{Failure, VariantFigures};

@@ -120,10 +120,12 @@ impl Page {
         }
         self.family("mirror_compared_total", "counter", "Answers compared with the primary's.");
         for mirror in &status.mirrors {
-            for (result, count) in ["same", "different", "not_compared"]
-                .iter()
-                .zip(mirror.compared.unwrap_or_default())
-            {
+            let compared = mirror.compared.unwrap_or_default();
+            for (result, count) in [
+                ("same", compared.same),
+                ("different", compared.different),
+                ("not_compared", compared.not_compared),
+            ] {
                 let labels = format!("mirror=\"{}\",result=\"{result}\"", mirror.name);
                 self.line("mirror_compared_total", &labels, count);
             }

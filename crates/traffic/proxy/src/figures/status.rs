@@ -49,8 +49,23 @@ pub struct MirrorFigures {
     pub dropped: [u64; Cause::ALL.len()],
     /// Copies under way, and bytes their bodies hold.
     pub under_way: (usize, usize),
-    /// Answers that were the primary's, that differed, and that could not be compared; if they are.
-    pub compared: Option<[u64; 3]>,
+    /// What comparing its answers with the primary's came to, if they are.
+    pub compared: Option<ComparedFigures>,
+}
+
+/// What comparing answers came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ComparedFigures {
+    /// Answers that were the primary's.
+    pub same: u64,
+    /// Answers that differed anywhere.
+    pub different: u64,
+    /// Answers that could not be compared: too large, streams, too many at once, a copy that failed.
+    pub not_compared: u64,
+    /// Differences worth a person's time.
+    pub told: u64,
+    /// Differences in places that nearly always differ.
+    pub noisy: u64,
 }
 
 /// What callers saw.
@@ -87,8 +102,14 @@ impl Status {
             value["dropped"] = pairs(Cause::ALL.iter().map(|cause| cause.word()), &mirror.dropped);
             value["copies_held"] = json!(mirror.under_way.0);
             value["bytes_held"] = json!(mirror.under_way.1);
-            value["compared"] = mirror.compared.map_or(Value::Null, |[same, different, not]| {
-                json!({"same": same, "different": different, "not_compared": not})
+            value["compared"] = mirror.compared.map_or(Value::Null, |compared| {
+                json!({
+                    "same": compared.same,
+                    "different": compared.different,
+                    "not_compared": compared.not_compared,
+                    "differences_told": compared.told,
+                    "differences_noisy": compared.noisy,
+                })
             });
             variants.push(value);
         }

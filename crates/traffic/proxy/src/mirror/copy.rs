@@ -150,7 +150,7 @@ impl Collector {
         headers: http::HeaderMap,
         most: usize,
     ) -> Collector {
-        let answer = Answer { status, headers, body: bytes::Bytes::new(), truncated: false };
+        let answer = Answer { status, headers, ..Answer::default() };
         Collector { answer, body: Vec::new(), most }
     }
 
@@ -161,7 +161,7 @@ impl Collector {
             self.body.extend_from_slice(&data[..data.len().min(room)]);
         }
         if let Some(trailers) = frame.trailers_ref() {
-            self.answer.headers.extend(trailers.clone());
+            self.answer.trailers.extend(trailers.clone());
         }
     }
 

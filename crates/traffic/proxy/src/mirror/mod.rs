@@ -18,7 +18,7 @@ pub(crate) use tap::Tap;
 pub(crate) use whole::WholeBody;
 
 use crate::canary::ticket::Tickets;
-use crate::figures::Variant;
+use crate::figures::{ComparedFigures, Variant};
 use crate::plan;
 use budget::Budget;
 use http::Method;
@@ -43,6 +43,8 @@ pub(crate) struct MirrorFigures {
     same: AtomicU64,
     different: AtomicU64,
     not_compared: AtomicU64,
+    told: AtomicU64,
+    noisy: AtomicU64,
 }
 
 /// Why a request was not copied.
@@ -169,9 +171,22 @@ impl MirrorFigures {
         self.not_compared.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Answers that were the same, that differed, and that could not be compared.
-    pub(crate) fn comparisons(&self) -> [u64; 3] {
-        [&self.same, &self.different, &self.not_compared].map(|count| count.load(Ordering::Relaxed))
+    /// So many differences were told so far, and so many were noise.
+    pub(crate) fn learned(&self, told: u64, noisy: u64) {
+        self.told.store(told, Ordering::Relaxed);
+        self.noisy.store(noisy, Ordering::Relaxed);
+    }
+
+    /// What comparing came to.
+    pub(crate) fn comparisons(&self) -> ComparedFigures {
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        ComparedFigures {
+            same: load(&self.same),
+            different: load(&self.different),
+            not_compared: load(&self.not_compared),
+            told: load(&self.told),
+            noisy: load(&self.noisy),
+        }
     }
 
     /// In the order of [`Cause::ALL`].

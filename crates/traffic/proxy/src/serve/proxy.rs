@@ -6,6 +6,8 @@ use super::listen::{ListenError, listen};
 use super::shared::Shared;
 use super::tls::{Acceptors, TlsError};
 use super::worker;
+use crate::compare::{Differing, Values};
+use crate::comparing::Comparer;
 use crate::event::{Event, Tell};
 use crate::figures::Status;
 use crate::plan::{Plan, PlanError};
@@ -31,14 +33,25 @@ pub struct Proxy {
     listeners: Vec<TcpListener>,
     stage: watch::Sender<Stage>,
     threads: Vec<JoinHandle<()>>,
+    comparing: Option<JoinHandle<()>>,
 }
 
 /// What a proxy tells, and what it begins with.
 pub struct Hooks {
     /// Called for everything worth a line in the log, from any thread; must not block.
     pub event: Box<dyn Fn(Event) + Send + Sync>,
+    /// Called, from a thread of its own, for every difference between a mirror's answer and the
+    /// primary's that means something: the mirror's name, the difference, and whether its values may be shown.
+    pub difference: Box<dyn Fn(&str, &Differing, Values) + Send>,
     /// Sockets that listen already, taken over from the proxy before.
     pub inherited: Vec<TcpListener>,
+}
+
+/// Nothing is told, nothing taken over.
+impl Default for Hooks {
+    fn default() -> Self {
+        Hooks { event: Box::new(|_| {}), difference: Box::new(|_, _, _| {}), inherited: Vec::new() }
+    }
 }
 
 /// Why a proxy cannot start.
@@ -127,9 +140,11 @@ impl Proxy {
         drop(inherited);
         let workers = plan.workers;
         let tell: Tell = Arc::from(hooks.event);
-        let shared = Arc::new(Shared::new(plan, acceptors, tell)?);
+        let (comparer, comparing) =
+            Comparer::start(hooks.difference).map_err(|cause| StartError::Thread { cause })?;
+        let shared = Arc::new(Shared::new(plan, acceptors, tell, comparer)?);
         let (stage, seen) = watch::channel(Stage::Serve);
-        let started = Started { shared: Arc::clone(&shared), threads: Vec::new(), seen };
+        let started = Started { shared, comparing, threads: Vec::new(), seen };
         started.run(workers, listeners, admin, stage)
     }
 
@@ -140,7 +155,10 @@ impl Proxy {
     pub fn check(plan: &Plan) -> Result<(), StartError> {
         plan.check()?;
         let acceptors = Acceptors::read(&plan.listen)?;
-        Shared::new(plan.clone(), acceptors, Arc::new(|_| ()))?;
+        // Its thread ends with it.
+        let (comparer, _) =
+            Comparer::start(Box::new(|_, _, _| {})).map_err(|cause| StartError::Thread { cause })?;
+        Shared::new(plan.clone(), acceptors, Arc::new(|_| ()), comparer)?;
         Ok(())
     }
 
@@ -207,8 +225,12 @@ impl Proxy {
 
     fn end(&mut self) {
         self.stage.send_replace(Stage::End);
+        // A thread that panicked has said so on stderr.
         for thread in self.threads.drain(..) {
-            // A thread that panicked has said so on stderr.
+            let _ = thread.join();
+        }
+        if let Some(thread) = self.comparing.take() {
+            self.shared.comparer.stop();
             let _ = thread.join();
         }
     }
@@ -223,6 +245,7 @@ impl Drop for Proxy {
 /// A proxy whose threads are being started.
 struct Started {
     shared: Arc<Shared>,
+    comparing: JoinHandle<()>,
     threads: Vec<JoinHandle<()>>,
     seen: watch::Receiver<Stage>,
 }
@@ -262,6 +285,7 @@ impl Started {
             listeners: kept.map_err(thread_error)?,
             stage,
             threads: self.threads,
+            comparing: Some(self.comparing),
         })
     }
 

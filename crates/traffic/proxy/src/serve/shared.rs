@@ -2,6 +2,7 @@
 
 use super::tls::Acceptors;
 use crate::canary::{CanaryState, State};
+use crate::comparing::Comparer;
 use crate::event::Tell;
 use crate::figures::{Caller, CallerFigures, CanaryFigures, MirrorFigures, Status, Variant};
 use crate::mirror::{self, MirrorState};
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) draining: AtomicBool,
     pub(crate) tell: Tell,
+    pub(crate) comparer: Comparer,
     started: Instant,
 }
 
@@ -61,6 +63,7 @@ impl Shared {
         plan: Plan,
         acceptors: Acceptors,
         tell: Tell,
+        comparer: Comparer,
     ) -> Result<Shared, UpstreamTlsError> {
         let mirrors = Mutex::default();
         let live = Live::new(plan, acceptors, None, &mirrors, &tell)?;
@@ -74,6 +77,7 @@ impl Shared {
             clock: Clock::default(),
             draining: AtomicBool::new(false),
             tell,
+            comparer,
             started: Instant::now(),
         })
     }

@@ -19,7 +19,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-
 /// A caller's connection.
 pub(super) enum Stream {
     Plain(TcpStream),

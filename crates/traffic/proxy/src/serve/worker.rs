@@ -3,7 +3,6 @@
 use super::connection::{self, Connection, Incoming};
 use super::shared::{Live, Shared};
 use crate::canary::CanaryState;
-use crate::comparing::Comparer;
 use crate::event::Event;
 use crate::figures::Variant;
 use crate::mirror::LocalMirror;
@@ -116,7 +115,7 @@ impl Local {
             Rc::new(LocalMirror {
                 state: Arc::clone(state),
                 pool: pool(connector),
-                comparer: Comparer,
+                comparer: shared.comparer.clone(),
             })
         });
         Local {
