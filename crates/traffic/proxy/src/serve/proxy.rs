@@ -156,8 +156,8 @@ impl Proxy {
         plan.check()?;
         let acceptors = Acceptors::read(&plan.listen)?;
         // Its thread ends with it.
-        let (comparer, _) =
-            Comparer::start(Box::new(|_, _, _| {})).map_err(|cause| StartError::Thread { cause })?;
+        let (comparer, _) = Comparer::start(Box::new(|_, _, _| {}))
+            .map_err(|cause| StartError::Thread { cause })?;
         Shared::new(plan.clone(), acceptors, Arc::new(|_| ()), comparer)?;
         Ok(())
     }
