@@ -9,8 +9,6 @@ mod commands;
 mod config;
 mod exit;
 mod output;
-// The command that uses it is `proxy`; without that it would be dead code.
-#[cfg(test)]
 mod proxy_findings;
 mod signal;
 mod sink;

@@ -125,6 +125,7 @@ impl DiffFindings {
     }
 
     /// What became of them so far.
+    #[cfg(test)]
     pub(crate) fn counts(&self) -> Counts {
         counts(&self.counters)
     }

@@ -6,6 +6,7 @@ mod findings;
 mod hunt;
 mod load;
 mod place;
+mod proxy;
 mod report;
 mod run;
 
@@ -58,6 +59,7 @@ enum Command {
     Load(Box<load::LoadArgs>),
     /// Supervise a race build: follow and store what it prints, start it again when it crashes
     Run(Box<run::RunArgs>),
+    Proxy(Box<proxy::ProxyArgs>),
     Report(report::ReportArgs),
     /// List, show, acknowledge, close, reopen and export findings
     Findings(findings::FindingsArgs),
@@ -75,6 +77,7 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Build(args) => build::build(*args),
         Command::Load(args) => load::load(*args),
         Command::Run(args) => run::run(*args),
+        Command::Proxy(args) => proxy::proxy(*args),
         Command::Report(args) => report::report(args),
         Command::Findings(args) => findings::findings(args),
         Command::Completions(args) => completions::completions(args),

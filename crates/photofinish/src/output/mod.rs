@@ -15,6 +15,7 @@ pub(crate) mod load_json;
 pub(crate) mod load_live;
 pub(crate) mod log;
 mod markdown;
+pub(crate) mod proxy;
 mod race;
 mod sarif;
 mod stack;

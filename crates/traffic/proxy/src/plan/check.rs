@@ -76,7 +76,7 @@ impl Plan {
         let limits = &self.limits;
         for (key, value, least) in [
             ("connections", limits.connections, 1),
-            ("head_bytes", limits.head_bytes, 8 << 10),
+            ("head", limits.head_bytes, 8 << 10),
             ("header_lines", limits.header_lines, 1),
             ("streams", limits.streams as usize, 1),
         ] {
@@ -148,7 +148,7 @@ fn check_mirror(place: usize, mirror: &Mirror) -> Result<(), PlanError> {
         ));
     }
     if let Some(rule) = mirror.rules.iter().find(|rule| !rule.path.starts_with(['/', '*'])) {
-        return Err(wrong(key("rule"), format!("has the path `{}`", rule.path))
+        return Err(wrong(key("rules"), format!("has the path `{}`", rule.path))
             .hinted("a path begins with / or *"));
     }
     Ok(())

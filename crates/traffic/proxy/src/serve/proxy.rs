@@ -149,6 +149,20 @@ impl Proxy {
         started.run(workers, listeners, admin, stage)
     }
 
+    /// Whether a proxy could start as `plan` says, but for its addresses: reads what it names.
+    ///
+    /// # Errors
+    /// Whatever would keep it from starting.
+    pub fn check(plan: &Plan) -> Result<(), StartError> {
+        plan.check()?;
+        let acceptors = Acceptors::read(&plan.listen)?;
+        // Its thread ends with it.
+        let (comparer, _) = Comparer::start(Box::new(|_, _, _| {}))
+            .map_err(|cause| StartError::Thread { cause })?;
+        Shared::new(plan.clone(), acceptors, Arc::new(|_| ()), comparer)?;
+        Ok(())
+    }
+
     /// Where callers connect to, in the order of the plan.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
@@ -159,7 +173,7 @@ impl Proxy {
         self.admin
     }
 
-    /// The sockets it listens on, to be handed to the proxy after it.
+    /// The sockets it listens on, that for the figures too, to be handed to the proxy after it.
     pub fn listeners(&self) -> &[TcpListener] {
         &self.listeners
     }
@@ -257,7 +271,8 @@ impl Started {
         let address_of = |listener: &TcpListener| listener.local_addr();
         let thread_error = |cause| StartError::Thread { cause };
         let addresses = listeners.iter().map(address_of).collect::<io::Result<_>>();
-        let kept = listeners.iter().map(TcpListener::try_clone).collect::<io::Result<_>>();
+        let kept = listeners.iter().chain(&admin).map(TcpListener::try_clone);
+        let kept = kept.collect::<io::Result<_>>();
         let admin_address = admin.as_ref().map(address_of).transpose().map_err(thread_error)?;
         let (shared, seen) = (Arc::clone(&self.shared), self.seen.clone());
         // The seats end with this thread, and with them the others.
