@@ -40,13 +40,6 @@ pub enum Event {
         /// Why.
         why: String,
     },
-    /// Unsafe methods are copied, because a rule says so.
-    UnsafeCopies {
-        /// To which mirror.
-        mirror: String,
-        /// The rule, in words.
-        rule: String,
-    },
 }
 
 /// Where events go.
@@ -69,9 +62,6 @@ impl fmt::Display for Event {
             Event::CallerRefused { caller, why } => write!(f, "caller {caller} refused: {why}"),
             Event::CannotAccept { why } => write!(f, "connections cannot be accepted: {why}"),
             Event::NotRecorded { why } => write!(f, "requests are not recorded: {why}"),
-            Event::UnsafeCopies { mirror, rule } => {
-                write!(f, "mirror {mirror} gets copies that may change something: {rule}")
-            }
         }
     }
 }

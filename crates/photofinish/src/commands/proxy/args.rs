@@ -1,7 +1,9 @@
 //! The flags of `photofinish proxy`, and how they go over the file.
 
 use crate::commands::place::StoreArgs;
-use crate::config::proxy::{CanaryConfig, ListenConfig, MirrorConfig, UpstreamConfig};
+use crate::config::proxy::{
+    CanaryConfig, ListenConfig, MirrorConfig, RecordingConfig, UpstreamConfig,
+};
 use crate::config::word::{OneOrMany, Word, WordOrTable, Worded};
 use crate::config::{Config, ConfigError};
 use crate::output::error::{Hint, hinted};
@@ -65,6 +67,9 @@ pub(super) struct Flags {
     /// The race build that gets copies
     #[arg(long, value_name = "URL", value_parser = word::<UpstreamConfig>)]
     mirror: Option<UpstreamConfig>,
+    /// Keep the requests in this file, for `load --replay`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -114,6 +119,11 @@ impl Flags {
             };
             canary.share = self.share.map(Worded).or(canary.share.take());
             canary.large_share |= self.large_share;
+        }
+        if let Some(file) = &self.record {
+            // Paths of the file are relative to it, paths of flags to where they are typed.
+            let file = std::path::absolute(file).context("cannot tell the current folder")?;
+            proxy.recording.get_or_insert_with(RecordingConfig::default).file = Some(file);
         }
         if let Some(to) = &self.mirror {
             let to = Some(WordOrTable(to.clone()));

@@ -4,6 +4,7 @@
 //! (`plan` makes one of these tables); how values are written is in `words`. Start at [`ProxyConfig`].
 
 mod plan;
+mod recording;
 mod words;
 
 use super::word::{OneOrMany, WordOrTable, Worded};
@@ -36,6 +37,8 @@ pub(crate) struct ProxyConfig {
     pub(crate) canary: Option<CanaryConfig>,
     /// Race builds that get copies.
     pub(crate) mirror: Vec<MirrorConfig>,
+    /// Requests kept in a file.
+    pub(crate) recording: Option<RecordingConfig>,
     /// What one caller may take.
     pub(crate) limits: LimitsConfig,
     /// How long anything may take.
@@ -177,6 +180,37 @@ pub(crate) struct CompareConfig {
     pub(crate) values: Option<Worded<Values>>,
     /// The largest answer that is compared.
     pub(crate) answer: Option<Worded<Bytes>>,
+}
+
+/// Requests kept in a file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RecordingConfig {
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) share: Option<Worded<Share>>,
+    /// The largest file.
+    pub(crate) size: Option<Worded<Bytes>>,
+    /// Files kept, the current one included; 1 stops when it is full.
+    pub(crate) files: Option<usize>,
+    /// The largest body that is kept.
+    pub(crate) body: Option<Worded<Bytes>>,
+    /// What may wait to be written.
+    pub(crate) budget: Option<Worded<Bytes>>,
+    pub(crate) redact: RedactConfig,
+}
+
+/// What of a request never reaches the disk.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RedactConfig {
+    /// More headers than the usual credentials.
+    pub(crate) headers: Vec<String>,
+    /// More query parameters than the usual credentials.
+    pub(crate) query: Vec<String>,
+    /// Fields of JSON and form bodies.
+    pub(crate) body_fields: Vec<String>,
+    /// Equal values get equal stand-ins.
+    pub(crate) stand_in: bool,
 }
 
 /// What one caller may take.

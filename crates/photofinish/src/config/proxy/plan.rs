@@ -42,6 +42,8 @@ impl Config {
         for (place, mirror) in proxy.mirror.iter().enumerate() {
             plan.mirrors.push(self.mirror(place, mirror)?);
         }
+        plan.recording =
+            proxy.recording.as_ref().map(|recording| self.recording(recording)).transpose()?;
         limits(&proxy.limits, &mut plan.limits);
         timeouts(&proxy.timeouts, &mut plan.timeouts);
         plan.check().map_err(|error| self.wrong(&error.key, &error.problem, error.hint()))?;
@@ -186,7 +188,7 @@ fn timeouts(config: &TimeoutsConfig, timeouts: &mut Timeouts) {
 }
 
 /// Over the default, if something was said.
-fn put<T>(place: &mut T, said: Option<T>) {
+pub(super) fn put<T>(place: &mut T, said: Option<T>) {
     if let Some(said) = said {
         *place = said;
     }
@@ -196,6 +198,6 @@ fn span(span: Option<Span>) -> Option<std::time::Duration> {
     span.map(|span| span.0)
 }
 
-fn bytes(bytes: Option<&Worded<Bytes>>) -> Option<usize> {
+pub(super) fn bytes(bytes: Option<&Worded<Bytes>>) -> Option<usize> {
     bytes.map(|Worded(bytes)| usize::try_from(bytes.0).unwrap_or(usize::MAX))
 }

@@ -42,6 +42,10 @@ fn the_documented_table_comes_to_what_it_says() {
     assert!(compare.rules.wants("GET", "/orders/7") && !compare.rules.wants("GET", "/users"));
     assert_eq!(compare.answer_bytes, 1 << 20);
     assert_eq!(plan.limits.body_bytes, Some(1 << 30));
+    let recording = plan.recording.unwrap();
+    assert_eq!(recording.file.path, PathBuf::from("/etc/photofinish/traffic.jsonl"));
+    assert!(recording.file.redaction.headers.contains(&"cookie".to_owned()), "{recording:?}");
+    assert!(recording.file.redaction.headers.contains(&"x-session".to_owned()));
 }
 
 #[test]
@@ -85,6 +89,8 @@ fn every_key_is_documented() {
         ("[[proxy.mirror]]", "proxy.mirror[0]."),
         ("[proxy.mirror.headers]", "proxy.mirror[0].headers."),
         ("[proxy.mirror.compare]", "proxy.mirror[0].compare."),
+        ("[proxy.recording]", "proxy.recording."),
+        ("[proxy.recording.redact]", "proxy.recording.redact."),
         ("[proxy.limits]", "proxy.limits."),
         ("[proxy.timeouts]", "proxy.timeouts."),
     ] {

@@ -113,6 +113,17 @@ fn callers(status: &Value) -> String {
     if let Some(causes) = pairs(&callers["refused"]) {
         text += &format!("{}  {causes}\n", paint(DIM, "answered by the proxy itself"));
     }
+    if status["recording"].is_object() {
+        let recording = &status["recording"];
+        let dropped = pairs(&recording["dropped"]);
+        text += &format!(
+            "{}  {} requests, {}{}\n",
+            paint(DIM, "recorded"),
+            count(whole(&recording["recorded"])),
+            bytes(whole(&recording["bytes"])),
+            dropped.map_or(String::new(), |causes| format!("; not recorded: {causes}")),
+        );
+    }
     for (what, times) in [
         ("without the canary", &status["objective"]["latency_ms"]),
         ("own overhead", &status["overhead_ms"]),

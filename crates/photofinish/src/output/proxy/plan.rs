@@ -5,8 +5,10 @@ use super::units::{bytes, count, span};
 use crate::output::style::{BOLD, DIM, YELLOW, paint, wrap};
 use jiff::Timestamp;
 use photofinish_proxy::plan::{
-    Bodies, Canary, CopyHost, Forwarded, Mirror, Plan, Protocol, Rule, Share, Sticky, Upstream,
+    Bodies, Canary, CopyHost, Forwarded, Mirror, Plan, Protocol, Recording, Rule, Share, Sticky,
+    Upstream,
 };
+use photofinish_recording::WhenFull;
 
 /// Where the second column begins.
 const LABEL: usize = 10;
@@ -35,6 +37,9 @@ pub(crate) fn text(plan: &Plan, now: Timestamp, width: usize) -> String {
     }
     if plan.mirrors.is_empty() {
         page.row("mirror", "none", "");
+    }
+    if let Some(recording) = &plan.recording {
+        page.recording(recording);
     }
     page.bounds(plan);
     for note in notes(plan) {
@@ -149,6 +154,24 @@ impl Page {
             bytes(mirror.body_bytes as u64),
         ));
         self.line(&copy_headers(mirror));
+    }
+
+    fn recording(&mut self, recording: &Recording) {
+        let file = &recording.file;
+        let more = format!("{} of the requests", recording.share);
+        self.row("recording", &file.path.display().to_string(), &more);
+        let full = match file.when_full {
+            WhenFull::Stop => "then nothing more is kept".to_owned(),
+            WhenFull::Rotate { files } => format!("{files} files are kept"),
+        };
+        self.line(&format!(
+            "up to {} a file, {full}; bodies up to {}; {} headers, {} parameters and {} body fields redacted",
+            bytes(file.max_bytes),
+            bytes(file.max_body as u64),
+            file.redaction.headers.len(),
+            file.redaction.query.len(),
+            file.redaction.body_fields.len(),
+        ));
     }
 
     fn bounds(&mut self, plan: &Plan) {
