@@ -110,6 +110,10 @@ pub(crate) fn say_who_called(
         }
     }
     for (name, value) in [(FORWARDED_PROTO, proto), (FORWARDED_HOST, host.clone())] {
+        // HTTP/1.0 need not name a host.
+        if value.is_empty() {
+            continue;
+        }
         if !keep || !headers.contains_key(&name) {
             headers.insert(name, value);
         }
@@ -136,7 +140,9 @@ mod tests {
     }
 
     fn names(headers: &HeaderMap) -> Vec<&str> {
-        headers.keys().map(HeaderName::as_str).collect()
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
     }
 
     #[test]
@@ -172,7 +178,7 @@ mod tests {
             ("content-length", "3"),
         ]);
         strip(&mut seen);
-        assert_eq!(names(&seen), ["host", "content-length"]);
+        assert_eq!(names(&seen), ["content-length", "host"]);
     }
 
     #[test]
