@@ -14,9 +14,9 @@ use std::thread::JoinHandle;
 /// Pairs that wait to be compared.
 const QUEUE: usize = 256;
 
-/// Told of every difference that means something: the mirror's name, the difference, and whether its
-/// values may be shown.
-pub(crate) type TellDifference = Box<dyn Fn(&str, &Differing, Values) + Send>;
+/// Told of every difference between a mirror's answer and the primary's that means something: the
+/// mirror's name, the difference, and whether its values may be shown.
+pub type TellDifference = Box<dyn Fn(&str, &Differing, Values) + Send>;
 
 /// Two answers to one request.
 pub(crate) struct Pair {

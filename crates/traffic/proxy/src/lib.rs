@@ -27,6 +27,7 @@ pub mod screen;
 mod serve;
 mod upstream;
 
+pub use comparing::TellDifference;
 pub use event::Event;
 pub use figures::{
     CallerFigures, CanaryFigures, ComparedFigures, Failure, MirrorFigures, Status, Times,

@@ -132,7 +132,7 @@ impl Exchange {
         loop {
             variant.begun();
             let missing = match self.send(&local.stable, limit).await {
-                Ok(begun) => return Ok(self.from_stable(begun, variant)),
+                Ok(begun) => return Ok(self.stables_answer(begun, variant)),
                 Err(missing) => missing,
             };
             variant.ended();
@@ -158,7 +158,7 @@ impl Exchange {
         }
     }
 
-    fn from_stable(&mut self, begun: Begun, variant: &Arc<Variant>) -> Response<AnswerBody> {
+    fn stables_answer(&mut self, begun: Begun, variant: &Arc<Variant>) -> Response<AnswerBody> {
         variant.answered(begun.sent.response.status());
         if begun.sent.response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let account = self.account(variant, None, None);

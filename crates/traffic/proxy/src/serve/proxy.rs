@@ -6,8 +6,7 @@ use super::listen::{ListenError, listen};
 use super::shared::{SetUpError, Shared};
 use super::tls::{Acceptors, TlsError};
 use super::worker;
-use crate::compare::{Differing, Values};
-use crate::comparing::Comparer;
+use crate::comparing::{Comparer, TellDifference};
 use crate::event::{Event, Tell};
 use crate::figures::Status;
 use crate::plan::{Plan, PlanError};
@@ -41,7 +40,7 @@ pub struct Hooks {
     pub event: Box<dyn Fn(Event) + Send + Sync>,
     /// Called, from a thread of its own, for every difference between a mirror's answer and the
     /// primary's that means something: the mirror's name, the difference, and whether its values may be shown.
-    pub difference: Box<dyn Fn(&str, &Differing, Values) + Send>,
+    pub difference: TellDifference,
     /// Sockets that listen already, taken over from the proxy before.
     pub inherited: Vec<TcpListener>,
 }

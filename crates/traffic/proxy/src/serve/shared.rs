@@ -24,13 +24,16 @@ pub(crate) struct Shared {
     pub(crate) caller: Arc<Caller>,
     pub(crate) stable: Arc<Variant>,
     pub(crate) canary: Arc<Variant>,
-    mirrors: Mutex<BTreeMap<String, (Arc<Variant>, Arc<mirror::MirrorFigures>)>>,
+    mirrors: KeptFigures,
     pub(crate) clock: Clock,
     pub(crate) draining: AtomicBool,
     pub(crate) tell: Tell,
     pub(crate) comparer: Comparer,
     started: Instant,
 }
+
+/// Figures of mirrors by name, which outlive a reload.
+type KeptFigures = Mutex<BTreeMap<String, (Arc<Variant>, Arc<mirror::MirrorFigures>)>>;
 
 /// A plan in force.
 pub(crate) struct Live {
@@ -190,7 +193,7 @@ impl Live {
         plan: Plan,
         acceptors: Acceptors,
         before: Option<&Live>,
-        figures: &Mutex<BTreeMap<String, (Arc<Variant>, Arc<mirror::MirrorFigures>)>>,
+        figures: &KeptFigures,
         tell: &Tell,
     ) -> Result<Live, SetUpError> {
         let connector = |upstream| -> Result<Connector, UpstreamTlsError> {
