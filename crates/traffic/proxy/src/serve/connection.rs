@@ -60,6 +60,12 @@ pub(crate) struct Connection {
     waker: RefCell<Option<Waker>>,
 }
 
+/// A request of a connection, from its head to the last byte of its answer.
+pub(crate) struct Busy {
+    connection: Rc<Connection>,
+    is_answered: bool,
+}
+
 /// Whether, and how, a connection is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Closing {
@@ -88,20 +94,33 @@ impl Drop for Counted {
     }
 }
 
+impl Busy {
+    /// The head of its answer is there; one that asked for another protocol and did not get it lets what
+    /// comes behind it be read.
+    pub(crate) fn answered(&mut self, asked_to_upgrade: bool) {
+        self.is_answered = true;
+        if asked_to_upgrade {
+            self.connection.wire.stays_http();
+        }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let in_flight = &self.connection.in_flight;
+        in_flight.set(in_flight.get().saturating_sub(1));
+        self.connection.wire.touched();
+        if !self.is_answered {
+            self.connection.figures.left();
+        }
+    }
+}
+
 impl Connection {
     /// A request of it began.
-    pub(crate) fn begun(&self) {
+    pub(crate) fn begun(self: &Rc<Self>) -> Busy {
         self.in_flight.set(self.in_flight.get() + 1);
-    }
-
-    /// A request of it has the head of its answer; one that asked for another protocol and did not get
-    /// it lets what comes behind it be read.
-    pub(crate) fn ended(&self, asked_to_upgrade: bool) {
-        self.in_flight.set(self.in_flight.get().saturating_sub(1));
-        self.wire.touched();
-        if asked_to_upgrade {
-            self.wire.stays_http();
-        }
+        Busy { connection: Rc::clone(self), is_answered: false }
     }
 
     pub(super) fn is_idle(&self) -> bool {
