@@ -231,12 +231,23 @@ async fn sniff(mut stream: TcpStream) -> io::Result<(Stream, Vec<u8>, bool)> {
         }
         let common = first.len().min(PREFACE.len());
         if first[..common] != PREFACE[..common] {
+            if is_no_http(&first) {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it speaks no HTTP"));
+            }
             return Ok((Stream::Plain(stream), first, false));
         }
         if common == PREFACE.len() {
             return Ok((Stream::Plain(stream), first, true));
         }
     }
+}
+
+/// Whether the first line names no version of HTTP: some other protocol, or a broken preface of HTTP/2,
+/// whose sender must not be answered in HTTP/1.1 (RFC 9113 3.4).
+fn is_no_http(first: &[u8]) -> bool {
+    let mut lines = first.split_inclusive(|byte| *byte == b'\n');
+    let line = lines.find(|line| !matches!(*line, b"\n" | b"\r\n")).unwrap_or_default();
+    line.ends_with(b"\n") && memchr::memmem::find(line, b" HTTP/").is_none()
 }
 
 async fn serve_http1(worker: &Rc<Worker>, connection: &Rc<Connection>, wire: Wire) {
