@@ -12,6 +12,8 @@ use photofinish_load::{Load, Ramp};
 use photofinish_proxy::compare::{Differing, Place as DifferingAt, RuleTexts, Rules};
 use photofinish_proxy::plan::{self as proxy, Breaker, Canary, Forwarded, Listener, Mirror, Share};
 use photofinish_proxy::{Event, Hooks, Proxy, StartError, Status};
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -35,8 +37,16 @@ pub(crate) struct Builds<'a> {
 /// A proxy that runs.
 pub(crate) struct Front {
     proxy: Proxy,
-    events: mpsc::Receiver<Event>,
+    news: mpsc::Receiver<News>,
     differences: Arc<AtomicU64>,
+}
+
+/// Something worth a line.
+pub(crate) enum News {
+    /// The proxy says so.
+    Proxy(Event),
+    /// A place where answers differ, for the first time.
+    Differs(String),
 }
 
 impl Front {
@@ -47,23 +57,31 @@ impl Front {
         builds: &Builds<'_>,
         tell: Tell,
     ) -> Result<Front, HuntError> {
-        let (told, events) = mpsc::channel();
-        let compare = proxied.compare;
+        let (told, news) = mpsc::channel();
         let differences = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&differences);
+        let (counter, first_told) = (Arc::clone(&differences), told.clone());
+        let (compare, places) = (proxied.compare, RefCell::new(HashSet::new()));
         let hooks = Hooks {
-            event: Box::new(move |event| drop(told.send(event))),
+            // Nobody listens any more only when the hunt itself is over.
+            event: Box::new(move |event| drop(told.send(News::Proxy(event)))),
             difference: Box::new(move |_, differing, values| {
-                if compare.is_some_and(|compared| compared.means(differing)) {
-                    counter.fetch_add(1, Ordering::Relaxed);
-                    tell(differing, values);
+                if !compare.is_some_and(|compared| compared.means(differing)) {
+                    return;
                 }
+                counter.fetch_add(1, Ordering::Relaxed);
+                let place = (differing.route.clone(), differing.difference.at.clone());
+                if places.borrow_mut().insert(place) {
+                    let (route, at) = (&differing.route, &differing.difference.at);
+                    let line = format!("{route} answers differently at {at}");
+                    drop(first_told.send(News::Differs(line)));
+                }
+                tell(differing, values);
             }),
             inherited: Vec::new(),
         };
         let proxy = Proxy::start(proxy_plan(plan, proxied, builds)?, hooks)
             .map_err(|source| cannot(plan, source))?;
-        Ok(Front { proxy, events, differences })
+        Ok(Front { proxy, news, differences })
     }
 
     /// What it counted so far.
@@ -72,8 +90,8 @@ impl Front {
     }
 
     /// What it told since the last call.
-    pub(crate) fn events(&self) -> Vec<Event> {
-        self.events.try_iter().collect()
+    pub(crate) fn news(&self) -> Vec<News> {
+        self.news.try_iter().collect()
     }
 
     /// Ends it; with the number of differences told. Those that waited have been when this returns.

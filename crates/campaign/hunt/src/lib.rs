@@ -75,6 +75,8 @@ pub enum Progress<'a> {
     Supervisor(Variant, &'a Event),
     /// The proxy has something to tell.
     Proxy(&'a photofinish_proxy::Event),
+    /// The mirror's answers differ here from those that callers got: `GET /orders/{} answers differently at body`.
+    Differs(&'a str),
     /// Everything is being stopped.
     Stopping,
 }

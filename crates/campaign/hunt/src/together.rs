@@ -4,7 +4,7 @@
 //! answers behind the proxy. The race builds share the memory there is.
 
 use crate::drive::{drive, resendable};
-use crate::front::{Builds, Front};
+use crate::front::{Builds, Front, News};
 use crate::outcome::Through;
 use crate::stage::{Running, Stage};
 use crate::{Field, HuntError, Progress, Proxied, Share, Target, Variant, VariantOutcome};
@@ -143,8 +143,11 @@ impl<'a> Field<'a> {
                     progress(Progress::Supervisor(member.stage.variant, &event));
                 }
             }
-            for event in front.events() {
-                progress(Progress::Proxy(&event));
+            for news in front.news() {
+                progress(match &news {
+                    News::Proxy(event) => Progress::Proxy(event),
+                    News::Differs(line) => Progress::Differs(line),
+                });
             }
             progress(Progress::Load(Target::Proxy(&front.status()), now, tally.len()));
         });

@@ -6,7 +6,7 @@ use super::race::{accesses, explanation};
 use super::style::{BOLD, CYAN, DIM, GREEN, YELLOW, clean, paint, times};
 use super::{View, findings_table, hunt_ways, short_id};
 use photofinish_hunt::Outcome;
-use photofinish_model::{CodeOrigin, Race};
+use photofinish_model::{CodeOrigin, Kind, Race};
 use photofinish_store::{Finding, Repository, Sources};
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -29,7 +29,9 @@ pub(crate) fn print(
         sources: Some(Sources::new(Repository::around(dir))),
         ..View::default()
     };
-    let causes = causes(findings);
+    let mut causes = causes(findings);
+    // Answers that differ are what a race does: first what it is.
+    causes.sort_by_key(|cause| cause.findings[0].race.kind == Kind::AnswerDiff);
     for (index, cause) in causes.iter().enumerate() {
         let rule = "─".repeat(view.width.unwrap_or(100).min(100));
         writeln!(out, "{}", paint(DIM, &rule))?;

@@ -80,6 +80,7 @@ impl HuntLive {
                 }
                 self.bar.set_message(line);
             }
+            Progress::Differs(line) => self.say(&format!("mirror: {line}")),
             Progress::Proxy(event) => {
                 // What fails is counted.
                 if !matches!(event, ProxyEvent::UpstreamFailed { .. }) {

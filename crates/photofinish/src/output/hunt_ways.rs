@@ -1,7 +1,7 @@
 //! How the builds of a hunt did, for a person: a row for what callers saw, one for each build behind the proxy, what it
 //! all cost, and what went wrong besides the findings.
 
-use super::style::{DIM, paint};
+use super::style::{DIM, paint, times};
 use photofinish_hunt::{Outcome, Through, Variant, VariantOutcome};
 use photofinish_load::Summary;
 use photofinish_proxy::{MirrorFigures, VariantFigures};
@@ -222,8 +222,8 @@ pub(super) fn symptoms(outcome: &Outcome, max_error_rate: f64) -> Vec<String> {
                 (Variant::Stable, Some(_)) => ", and every request it had under way with it",
                 _ => "",
             };
-            let times = variant.starts - 1;
-            symptoms.push(format!("the {name} crashed {times} times{lost}; its log: {log}"));
+            let crashed = times(u64::from(variant.starts) - 1);
+            symptoms.push(format!("the {name} crashed {crashed}{lost}; its log: {log}"));
         }
         if variant.left_in_spool > 0 {
             let n = variant.left_in_spool;

@@ -1,6 +1,6 @@
 //! A copy of the orders service, hunts of it, and what its processes are doing meanwhile.
 
-use photofinish_testkit::wait_for;
+use photofinish_testkit::{wait_for, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -83,8 +83,8 @@ impl Hunt {
         wait_for(LONG, &what, is_said);
     }
 
-    /// Kills a build of the service that listens where `name` was said to, and that is none of `before`.
-    pub(crate) fn kill(&self, name: &str, before: &mut Vec<i32>) {
+    /// The process of a build that listens where `name` was said to, and that is none of `before`.
+    pub(crate) fn process(&self, name: &str, before: &[i32]) -> i32 {
         let says = format!("the {name} answers at http://");
         self.said(&says, 1);
         let talk = self.talk();
@@ -93,10 +93,15 @@ impl Hunt {
         let pid = wait_for(LONG, "a process of that build", || {
             processes_with(&argument).into_iter().find(|pid| !before.contains(pid))
         });
-        // It has to have begun: a caller is not hurt by what never answered.
-        wait_for(LONG, "an answer of it", || std::net::TcpStream::connect(place).ok());
-        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
-        before.push(pid);
+        wait_for(LONG, "a connection to it", || std::net::TcpStream::connect(place).ok());
+        pid
+    }
+
+    /// Waits until the canary has all of its requests.
+    pub(crate) fn canary_is_not_left_alone(&self) {
+        let count = |words: &str| self.talk().matches(words).count();
+        let is_back = || count("canary left alone") == count("canary has its whole share again");
+        wait_until(LONG, "the canary's share", is_back);
     }
 
     /// Ends it in good order; what it printed.
@@ -117,6 +122,11 @@ impl Drop for Hunt {
             let _ = child.wait();
         }
     }
+}
+
+/// As `kill -9` does.
+pub(crate) fn kill(pid: i32) {
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
 }
 
 /// Race builds that were started with `argument`.

@@ -81,6 +81,8 @@ fn answers_that_only_a_race_build_breaks_are_a_finding() {
     assert_eq!(kinds, ["answer-diff"], "{found}");
     assert_eq!(found["findings"][0]["answer_diff"]["route"], "GET /summary");
     assert_eq!(found["findings"][0]["seen_by"][0]["variant"], "mirror");
+    let said = talk(&broken);
+    assert!(said.contains("mirror: GET /summary answers differently at body"), "{said}");
 
     // Both count orders of their own, so their values differ all the time, and rightly.
     let whole = place.hunt(&SUMMARIES);
