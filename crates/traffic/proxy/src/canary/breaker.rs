@@ -89,7 +89,7 @@ impl Breaker {
         let (all, bad) = self.window.sums(now);
         let rate = f64::from(bad) / f64::from(all.max(1));
         let why = if self.in_a_row >= self.plan.failures {
-            format!("{} requests in a row failed", self.in_a_row)
+            format!("{} requests and probes in a row failed", self.in_a_row)
         } else if all >= FEWEST && rate > self.plan.failure_rate {
             format!("{bad} of the last {all} requests failed")
         } else {
@@ -121,7 +121,7 @@ impl Breaker {
                 if self.in_a_row < self.plan.failures {
                     return None;
                 }
-                self.open(format!("{} probes or requests in a row failed", self.in_a_row))
+                self.open(format!("{} requests and probes in a row failed", self.in_a_row))
             }
         }
     }
