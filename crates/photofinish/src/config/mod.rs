@@ -138,11 +138,47 @@ pub(crate) struct RequestConfig {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct HuntConfig {
-    /// How long load is driven at the race build.
+    /// How long the whole load is driven.
     #[serde(rename = "for")]
     pub(crate) duration: Option<Span>,
-    /// How long load is driven at the normal build before, to compare with; `0s` leaves it out.
+    /// How long load is driven straight at the normal build before, to compare with; `0s` leaves it out.
     pub(crate) baseline: Option<Span>,
+    /// How race builds get their traffic.
+    pub(crate) ways: Option<Vec<Way>>,
+    /// How many of the requests the canary answers; `0%` leaves it out.
+    pub(crate) canary: Option<Percent>,
+    /// How many of the requests the mirror gets a copy of; `0%` leaves it out.
+    pub(crate) mirror: Option<Percent>,
+    /// What of the mirror's answers is compared with those that callers got.
+    pub(crate) compare: Option<CompareWhat>,
+    /// The normal build is asked again about what the canary failed in the middle, unsafe requests too.
+    pub(crate) resend: Option<bool>,
+    /// How long the next start of a crashed race build waits for somebody to acknowledge its findings.
+    pub(crate) gate: Option<Span>,
+}
+
+/// How a race build gets traffic in a hunt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Way {
+    /// It answers a share of the requests
+    Canary,
+    /// It gets a copy of the requests
+    Mirror,
+    /// It has the service's port alone, after the normal build, and the whole load
+    Load,
+}
+
+/// What of two answers is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CompareWhat {
+    /// Nothing
+    Off,
+    /// Whether what says it is JSON is JSON
+    Shape,
+    /// Every value, for a service whose answers depend on the request alone
+    Values,
 }
 
 /// Where findings are kept.

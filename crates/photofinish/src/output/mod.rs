@@ -10,6 +10,7 @@ mod finding;
 pub(crate) mod hunt;
 pub(crate) mod hunt_json;
 pub(crate) mod hunt_live;
+mod hunt_ways;
 pub(crate) mod load;
 pub(crate) mod load_json;
 pub(crate) mod load_live;
