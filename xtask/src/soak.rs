@@ -16,6 +16,12 @@ const SOAKS: &[(&str, &str, &str, &str)] = &[
         "SIGKILL of run and of its child, 200 times: nothing lost, nothing counted twice",
     ),
     (
+        "goprocess",
+        "photofinish-goprocess",
+        "every_go",
+        "the goroutines of programs built by every pinned Go, against what they say themselves",
+    ),
+    (
         "race-suite",
         "photofinish-supervise",
         "race_suite",

@@ -1,0 +1,358 @@
+//! All goroutines of a process that goes on running, each as it was at one moment.
+//!
+//! In batches: the `g`s, then what hangs on them (stacks, threads, queues), then the `g`s again. One whose
+//! mark is the same both times did not move meanwhile, so its stack is whole; the others are
+//! read again, and those that keep moving come out marked as unsettled, without a stack. A batch is
+//! small, since what matters is the time between its two readings.
+//!
+//! There is no moment at which all of this was true at once. Start at [`Reader::read_all`].
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::labels::LabelCache;
+use super::raw::RawG;
+use super::{Goroutine, Pc, StackEnd, Status, Wait};
+use crate::bytes::{u8_at, u64_at};
+use crate::memory::{self, Memory, Range};
+use crate::unwind::{Unwinder, Window};
+use crate::{Layout, ReadError, RuntimeAddr};
+
+/// Goroutines read between two looks at their marks.
+const BATCH: usize = 32;
+/// Bytes of a stack read at first, and for those that turn out deeper.
+const SHALLOW: u64 = 8 << 10;
+const DEEP: u64 = 1 << 20;
+/// How often one that moves is read.
+const ATTEMPTS: usize = 6;
+/// More frames than this are not kept.
+const MOST_FRAMES: usize = 1024;
+/// More cases of a select than this are not followed.
+const MOST_CASES: usize = 64;
+
+/// What is read alike for all goroutines of a process.
+pub(crate) struct Reader<'a> {
+    pub(crate) memory: &'a dyn Memory,
+    pub(crate) layout: &'a Layout,
+    pub(crate) unwinder: Unwinder<'a>,
+    pub(crate) wait_reasons: &'a [Arc<str>],
+    /// Our numbers of threads by the process's own.
+    pub(crate) threads: HashMap<u32, u32>,
+    /// The runtime's clock.
+    pub(crate) now: Option<u64>,
+    labels: LabelCache,
+}
+
+/// How one goroutine of a batch came out.
+enum Outcome {
+    Read(Goroutine),
+    /// Dead, or not begun.
+    None,
+    /// It moved: to be read again.
+    Moved,
+    /// Its stack is deeper than what was read of it.
+    Deeper,
+}
+
+/// A batch between its two readings.
+struct Batch<'a> {
+    addresses: &'a [RuntimeAddr],
+    before: Vec<u8>,
+    was_read: Vec<bool>,
+    after: Vec<u8>,
+    was_read_again: Vec<bool>,
+    details: Vec<Detail>,
+    bytes: Vec<u8>,
+}
+
+/// What hangs on one goroutine.
+#[derive(Default)]
+struct Detail {
+    stack: Option<(Range, std::ops::Range<usize>)>,
+    stack_is_part: bool,
+    thread: Option<u32>,
+    waits: Vec<Wait>,
+    /// The next of its places in queues.
+    next: Option<RuntimeAddr>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(
+        memory: &'a dyn Memory,
+        layout: &'a Layout,
+        unwinder: Unwinder<'a>,
+        wait_reasons: &'a [Arc<str>],
+    ) -> Reader<'a> {
+        let labels = LabelCache::default();
+        let threads = HashMap::new();
+        Reader { memory, layout, unwinder, wait_reasons, threads, now: None, labels }
+    }
+
+    /// The goroutines at `addresses`, the dead left out.
+    pub(crate) fn read_all(
+        &mut self,
+        addresses: &[RuntimeAddr],
+    ) -> Result<Vec<Goroutine>, ReadError> {
+        let mut goroutines = Vec::with_capacity(addresses.len().min(1 << 20));
+        let mut again: Vec<(RuntimeAddr, u64)> = Vec::new();
+        for batch in addresses.chunks(BATCH) {
+            let outcomes = self.read_batch(batch, SHALLOW)?;
+            for (address, outcome) in batch.iter().zip(outcomes) {
+                match outcome {
+                    Outcome::Read(goroutine) => goroutines.push(goroutine),
+                    Outcome::None => {}
+                    Outcome::Moved => again.push((*address, SHALLOW)),
+                    Outcome::Deeper => again.push((*address, DEEP)),
+                }
+            }
+        }
+        for (address, window) in again {
+            goroutines.extend(self.read_moving(address, window)?);
+        }
+        goroutines.sort_by_key(|goroutine| goroutine.id);
+        Ok(goroutines)
+    }
+
+    /// One that moved or is deep, by itself, until it holds still.
+    fn read_moving(
+        &mut self,
+        address: RuntimeAddr,
+        mut window: u64,
+    ) -> Result<Option<Goroutine>, ReadError> {
+        for _ in 0..ATTEMPTS {
+            match self.read_batch(&[address], window)?.pop() {
+                Some(Outcome::Read(goroutine)) => return Ok(Some(goroutine)),
+                Some(Outcome::None) | None => return Ok(None),
+                Some(Outcome::Deeper) => window = DEEP,
+                Some(Outcome::Moved) => std::thread::yield_now(),
+            }
+        }
+        let size = u64::from(self.layout.g_size);
+        let bytes = memory::bytes(self.memory, address, size, u64::from(u16::MAX));
+        Ok(bytes.and_then(|bytes| {
+            let raw = RawG::new(&bytes, self.layout);
+            let status = raw.status().filter(|_| raw.is_plausible())?;
+            Some(self.goroutine(address, raw, status, Detail::default()))
+        }))
+    }
+
+    fn read_batch(
+        &mut self,
+        addresses: &[RuntimeAddr],
+        window: u64,
+    ) -> Result<Vec<Outcome>, ReadError> {
+        let (before, was_read) = self.read_gs(addresses)?;
+        let mut batch = Batch {
+            addresses,
+            before,
+            was_read,
+            after: Vec::new(),
+            was_read_again: Vec::new(),
+            details: addresses.iter().map(|_| Detail::default()).collect(),
+            bytes: Vec::new(),
+        };
+        self.read_details(&mut batch, window)?;
+        self.read_queues(&mut batch)?;
+        (batch.after, batch.was_read_again) = self.read_gs(addresses)?;
+        Ok((0..addresses.len()).map(|g_idx| self.outcome(&mut batch, g_idx)).collect())
+    }
+
+    fn read_gs(&self, addresses: &[RuntimeAddr]) -> Result<(Vec<u8>, Vec<bool>), ReadError> {
+        let size = usize::from(self.layout.g_size);
+        let ranges: Vec<Range> =
+            addresses.iter().map(|address| Range { address: address.0, len: size }).collect();
+        let mut bytes = vec![0; size * ranges.len()];
+        let was_read = self.memory.read_many(&ranges, &mut bytes)?;
+        Ok((bytes, was_read))
+    }
+
+    /// Stacks, and the numbers of threads.
+    fn read_details(&self, batch: &mut Batch<'_>, window: u64) -> Result<(), ReadError> {
+        let mut ranges = Vec::new();
+        let mut stacks = Vec::new();
+        let mut threads = Vec::new();
+        let mut n_bytes = 0;
+        for g_idx in 0..batch.addresses.len() {
+            let Some(raw) = batch.raw(g_idx, self.layout) else { continue };
+            let Some(status) = raw.status() else { continue };
+            if let Some((_, sp)) = raw.parked_at() {
+                let rest = raw.stack().1 - sp;
+                let len = usize::try_from(rest.min(window)).unwrap_or(0);
+                ranges.push(Range { address: sp, len });
+                stacks.push((g_idx, ranges.len() - 1, n_bytes..n_bytes + len, rest > window));
+                n_bytes += len;
+            }
+            let has_thread = matches!(status, Status::Running | Status::Syscall);
+            if has_thread && !raw.thread().is_nil() {
+                let at = raw.thread().plus(u64::from(self.layout.m_procid));
+                ranges.push(Range { address: at.0, len: 8 });
+                threads.push((g_idx, ranges.len() - 1, n_bytes));
+                n_bytes += 8;
+            }
+            if status == Status::Waiting && !raw.waiting().is_nil() {
+                batch.details[g_idx].next = Some(raw.waiting());
+            }
+        }
+        batch.bytes = vec![0; n_bytes];
+        let was_read = self.memory.read_many(&ranges, &mut batch.bytes)?;
+        for (g_idx, range_idx, place, is_part) in stacks {
+            if was_read.get(range_idx) == Some(&true) {
+                batch.details[g_idx].stack = Some((ranges[range_idx], place));
+                batch.details[g_idx].stack_is_part = is_part;
+            }
+        }
+        for (g_idx, range_idx, at) in threads {
+            if was_read.get(range_idx) == Some(&true) {
+                let inside = u64_at(&batch.bytes, at).and_then(|tid| u32::try_from(tid).ok());
+                batch.details[g_idx].thread =
+                    inside.and_then(|inside| self.threads.get(&inside).copied());
+            }
+        }
+        Ok(())
+    }
+
+    /// What each waits for: its places in queues (`runtime.sudog`), one for each case of a select.
+    fn read_queues(&self, batch: &mut Batch<'_>) -> Result<(), ReadError> {
+        let size = usize::from(self.layout.sudog_size);
+        for _ in 0..MOST_CASES {
+            let waiting: Vec<(usize, RuntimeAddr)> = batch
+                .details
+                .iter_mut()
+                .enumerate()
+                .filter_map(|(g_idx, detail)| Some((g_idx, detail.next.take()?)))
+                .collect();
+            if waiting.is_empty() {
+                break;
+            }
+            let ranges: Vec<Range> =
+                waiting.iter().map(|(_, at)| Range { address: at.0, len: size }).collect();
+            let mut bytes = vec![0; size * ranges.len()];
+            let was_read = self.memory.read_many(&ranges, &mut bytes)?;
+            for ((sudog, was_read), (g_idx, _)) in
+                bytes.chunks_exact(size.max(1)).zip(was_read).zip(waiting)
+            {
+                if was_read {
+                    self.add_wait(sudog, batch.addresses[g_idx], &mut batch.details[g_idx]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_wait(&self, sudog: &[u8], g: RuntimeAddr, detail: &mut Detail) {
+        let word = |field: u16| u64_at(sudog, usize::from(field)).unwrap_or(0);
+        if word(self.layout.sudog_g) != g.0 {
+            return;
+        }
+        let channel = RuntimeAddr(word(self.layout.sudog_c));
+        let semaphore = RuntimeAddr(word(self.layout.sudog_elem));
+        if !channel.is_nil() {
+            detail.waits.push(Wait::Channel(channel));
+        } else if !semaphore.is_nil() {
+            detail.waits.push(Wait::Semaphore(semaphore));
+        }
+        let is_select = u8_at(sudog, usize::from(self.layout.sudog_is_select)) == Some(1);
+        let next = RuntimeAddr(word(self.layout.sudog_waitlink));
+        // Of a semaphore, that link leads to other goroutines.
+        if is_select && !channel.is_nil() && !next.is_nil() {
+            detail.next = Some(next);
+        }
+    }
+
+    fn outcome(&mut self, batch: &mut Batch<'_>, g_idx: usize) -> Outcome {
+        let detail = std::mem::take(&mut batch.details[g_idx]);
+        let Some(raw) = batch.raw(g_idx, self.layout) else { return Outcome::None };
+        if !raw.is_plausible() {
+            return Outcome::None;
+        }
+        let Some(again) = batch.raw_again(g_idx, self.layout) else { return Outcome::Moved };
+        if raw.mark() != again.mark() || raw.is_scanned() {
+            return Outcome::Moved;
+        }
+        let Some(status) = raw.status() else { return Outcome::None };
+        if status == Status::CopyStack {
+            return Outcome::Moved;
+        }
+        let walk = self.walk(raw, &detail, &batch.bytes);
+        let Ok((stack, stack_end)) = walk else { return Outcome::Deeper };
+        let mut goroutine = self.goroutine(batch.addresses[g_idx], raw, status, detail);
+        goroutine.settled = status != Status::Running;
+        (goroutine.stack, goroutine.stack_end) = (stack, stack_end);
+        Outcome::Read(goroutine)
+    }
+
+    fn walk(
+        &mut self,
+        raw: RawG<'_>,
+        detail: &Detail,
+        bytes: &[u8],
+    ) -> Result<(Vec<Pc>, StackEnd), crate::unwind::TooSmall> {
+        let (Some((pc, sp)), Some((range, place))) = (raw.parked_at(), &detail.stack) else {
+            return Ok((Vec::new(), StackEnd::Unread));
+        };
+        let is_deep = u64::try_from(range.len).is_ok_and(|len| len >= DEEP);
+        let window = Window {
+            base: range.address,
+            bytes: bytes.get(place.clone()).unwrap_or_default(),
+            is_part: detail.stack_is_part && !is_deep,
+        };
+        self.unwinder.walk(pc, sp, window, MOST_FRAMES)
+    }
+
+    /// All but the stack.
+    fn goroutine(
+        &mut self,
+        address: RuntimeAddr,
+        raw: RawG<'_>,
+        status: Status,
+        detail: Detail,
+    ) -> Goroutine {
+        let waits = matches!(status, Status::Waiting | Status::Leaked);
+        let reason = self.wait_reasons.get(raw.wait_reason()).filter(|reason| !reason.is_empty());
+        let since = Some(raw.wait_since()).filter(|since| *since > 0);
+        let blocks = waits || status == Status::Syscall;
+        Goroutine {
+            id: raw.id(),
+            address,
+            status,
+            wait_reason: reason.filter(|_| waits).cloned(),
+            waited_at_least: since
+                .zip(self.now)
+                .and_then(|(since, now)| now.checked_sub(since))
+                .filter(|_| blocks),
+            waits: detail.waits,
+            thread: detail.thread,
+            locked_to_thread: !raw.locked_thread().is_nil(),
+            creator: raw.creator(),
+            created_at: raw.created_at(),
+            start: raw.start(),
+            labels: self.labels.get(self.memory, self.layout, raw.labels()),
+            stack: Vec::new(),
+            stack_end: StackEnd::Unread,
+            settled: false,
+        }
+    }
+}
+
+impl Batch<'_> {
+    fn raw<'b>(&'b self, g_idx: usize, layout: &'b Layout) -> Option<RawG<'b>> {
+        raw_of(&self.before, &self.was_read, g_idx, layout)
+    }
+
+    fn raw_again<'b>(&'b self, g_idx: usize, layout: &'b Layout) -> Option<RawG<'b>> {
+        raw_of(&self.after, &self.was_read_again, g_idx, layout)
+    }
+}
+
+fn raw_of<'b>(
+    bytes: &'b [u8],
+    was_read: &[bool],
+    g_idx: usize,
+    layout: &'b Layout,
+) -> Option<RawG<'b>> {
+    if was_read.get(g_idx) != Some(&true) {
+        return None;
+    }
+    let size = usize::from(layout.g_size);
+    Some(RawG::new(bytes.get(g_idx * size..(g_idx + 1) * size)?, layout))
+}

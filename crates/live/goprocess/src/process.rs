@@ -1,0 +1,191 @@
+//! A Go process, opened: its program read, the runtime's variables found. Nothing stops it.
+//!
+//! Start at [`Process::open`] and [`Process::snapshot`].
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use photofinish_sys::{ForeignMemory, SysError, Thread, auxv, monotonic_now, threads};
+
+use crate::goroutine::Goroutine;
+use crate::goroutine::read::Reader;
+use crate::memory::Memory;
+use crate::module::Module;
+use crate::symbols::{Frame, Function, Symbols};
+use crate::unwind::Unwinder;
+use crate::{
+    Binary, BuildInfo, Layout, LayoutSource, LoadBias, OpenError, Pc, ReadError, RuntimeAddr,
+    allgs, layout,
+};
+
+/// The oldest Go whose structures are known.
+const OLDEST: u32 = 21;
+
+/// A Go process, or what is left of one.
+#[derive(Debug)]
+pub struct Process {
+    pid: Option<u32>,
+    memory: Box<dyn Memory>,
+    binary: Arc<Binary>,
+    build: BuildInfo,
+    bias: LoadBias,
+    layout: Layout,
+    layout_source: LayoutSource,
+    symbols: Symbols,
+    allgs: RuntimeAddr,
+    wait_reasons: Vec<Arc<str>>,
+}
+
+/// What a process did at about one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Its goroutines, by number; the dead left out.
+    pub goroutines: Vec<Goroutine>,
+    /// Its threads, by number.
+    pub threads: Vec<Thread>,
+}
+
+impl Process {
+    /// Opens the running process `pid`.
+    ///
+    /// # Errors
+    /// It is gone, may not be read, is no Go program, or one that is not understood.
+    pub fn open(pid: u32) -> Result<Process, OpenError> {
+        let refused = |cause| OpenError::Process { pid, cause };
+        let memory = ForeignMemory::open(pid).map_err(refused)?;
+        let auxv = auxv(pid).map_err(refused)?;
+        let link = PathBuf::from(format!("/proc/{pid}/exe"));
+        let path = std::fs::read_link(&link).unwrap_or_else(|_| link.clone());
+        let binary = match Binary::open(&link, &path) {
+            Err(OpenError::File { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {
+                return Err(refused(SysError::Gone { pid }));
+            }
+            opened => opened?,
+        };
+        let entry = auxv.iter().find(|entry| entry.is_entry()).map(|entry| entry.value);
+        let bias = LoadBias(entry.map_or(0, |entry| entry.wrapping_sub(binary.entry.0)));
+        Process::assemble(Some(pid), Box::new(memory), binary, bias)
+    }
+
+    /// Reads `memory` as that of a process running `binary`.
+    ///
+    /// # Errors
+    /// As [`Process::open`].
+    pub fn assemble(
+        pid: Option<u32>,
+        memory: Box<dyn Memory>,
+        binary: Binary,
+        bias: LoadBias,
+    ) -> Result<Process, OpenError> {
+        let path = || binary.path().to_owned();
+        let build = BuildInfo::read(&binary).ok_or_else(|| OpenError::NotGo { path: path() })?;
+        let version = build.go_version.clone();
+        if build.minor().is_some_and(|minor| minor < OLDEST) {
+            return Err(OpenError::TooOld { path: path(), version });
+        }
+        let missing = |what| OpenError::Runtime { what, path: path(), version: version.clone() };
+        let (layout, layout_source) =
+            Layout::of(&binary, &build).ok_or_else(|| missing("the layout of the runtime"))?;
+        let module = Module::find(&*memory, &binary, bias, &layout)
+            .ok_or_else(|| missing("the function table"))?;
+        let table = binary
+            .bytes(module.table.0, module.table.1)
+            .ok_or_else(|| missing("the function table"))?;
+        let binary = Arc::new(binary);
+        let symbols = Symbols::new(table, module.text, module.gofunc, Arc::clone(&binary));
+        let missing = |what| OpenError::Runtime {
+            what,
+            path: binary.path().to_owned(),
+            version: version.clone(),
+        };
+        let symbols = symbols.ok_or_else(|| missing("the function table"))?;
+        let allgs = allgs::find(&*memory, &binary, bias, &layout, &symbols, &module)
+            .ok_or_else(|| missing("the list of goroutines"))?;
+        let wait_reasons =
+            layout::wait_reasons(build.minor()).iter().map(|reason| Arc::from(*reason)).collect();
+        Ok(Process {
+            pid,
+            memory,
+            build,
+            bias,
+            layout,
+            layout_source,
+            symbols,
+            allgs,
+            wait_reasons,
+            binary,
+        })
+    }
+
+    /// Its number; `None` of a core file.
+    pub fn pid(&self) -> Option<u32> {
+        self.pid
+    }
+
+    /// The program's file.
+    pub fn path(&self) -> &Path {
+        self.binary.path()
+    }
+
+    /// How the program was made.
+    pub fn build(&self) -> &BuildInfo {
+        &self.build
+    }
+
+    /// Where the fields of its runtime lie.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// How sure that is.
+    pub fn layout_source(&self) -> LayoutSource {
+        self.layout_source
+    }
+
+    /// Its functions, by addresses of the file.
+    pub fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+
+    /// Its memory.
+    pub fn memory(&self) -> &dyn Memory {
+        &*self.memory
+    }
+
+    /// How much higher it lies than its file says.
+    pub fn bias(&self) -> LoadBias {
+        self.bias
+    }
+
+    /// What stands at `pc`, innermost inlined call first.
+    pub fn frames(&self, pc: Pc) -> Vec<Frame<'_>> {
+        self.symbols.frames(pc.address.linked(self.bias), pc.kind)
+    }
+
+    /// The function that a goroutine was started with, behind the compiler's wrapper.
+    pub fn started(&self, start: RuntimeAddr) -> Option<Function<'_>> {
+        self.symbols.started(start.linked(self.bias))
+    }
+
+    /// All goroutines and threads.
+    ///
+    /// # Errors
+    /// The process is gone or cannot be read any more, or its list of goroutines makes no sense.
+    pub fn snapshot(&self) -> Result<Snapshot, ReadError> {
+        let threads = match self.pid {
+            Some(pid) => threads(pid)?,
+            None => Vec::new(),
+        };
+        let unwinder = Unwinder::new(&self.symbols, self.bias);
+        let mut reader = Reader::new(&*self.memory, &self.layout, unwinder, &self.wait_reasons);
+        reader.threads = threads
+            .iter()
+            .map(|thread| (thread.tid_inside, thread.tid))
+            .collect::<HashMap<u32, u32>>();
+        reader.now = self.memory.is_live().then(monotonic_now);
+        let addresses = allgs::addresses(&*self.memory, self.allgs)?;
+        let goroutines = reader.read_all(&addresses)?;
+        Ok(Snapshot { goroutines, threads })
+    }
+}

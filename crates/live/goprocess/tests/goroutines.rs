@@ -1,0 +1,133 @@
+//! What is read of real Go programs, against what their own runtime says of them at the same time.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
+
+mod common;
+
+use common::{compare, start, told};
+use photofinish_goprocess::{LayoutSource, Process, Status, Wait};
+use photofinish_testkit::{BuildOptions, PINNED, go_toolchain_version};
+
+/// What a stripped build is given.
+const STRIPPED: &str = "-ldflags=-s -w";
+
+fn open(running: &photofinish_testkit::Running) -> Process {
+    Process::open(running.pid()).unwrap()
+}
+
+#[test]
+fn every_goroutine_is_as_the_runtime_itself_says() {
+    let running = start("parked", &BuildOptions::normal());
+    let process = open(&running);
+    assert_eq!(process.layout_source(), LayoutSource::DebugInfo);
+    compare(&running, &process);
+}
+
+#[test]
+fn a_stripped_program_tells_as_much() {
+    let running = start("parked", &BuildOptions::normal().flag(STRIPPED));
+    let process = open(&running);
+    assert_eq!(process.layout_source(), LayoutSource::Table);
+    compare(&running, &process);
+}
+
+#[test]
+fn a_program_without_debug_information_or_without_symbols_tells_as_much() {
+    for flag in ["-ldflags=-w", "-ldflags=-s"] {
+        let running = start("parked", &BuildOptions::normal().flag(flag));
+        compare(&running, &open(&running));
+    }
+}
+
+#[test]
+fn a_position_independent_program_tells_as_much_stripped_too() {
+    let pie = BuildOptions::normal().flag("-buildmode=pie");
+    for options in [pie.clone(), pie.flag(STRIPPED)] {
+        let running = start("parked", &options);
+        let process = open(&running);
+        assert_ne!(process.bias().0, 0);
+        compare(&running, &process);
+    }
+}
+
+#[test]
+fn a_trimmed_program_tells_as_much() {
+    let running = start("parked", &BuildOptions::normal().flag("-trimpath"));
+    compare(&running, &open(&running));
+}
+
+#[test]
+fn a_program_that_calls_c_tells_as_much_linked_either_way() {
+    let options = BuildOptions::normal().tag("calls_c");
+    for options in [options.clone(), options.flag("-ldflags=-s -w -linkmode=external")] {
+        let running = start("parked", &options);
+        compare(&running, &open(&running));
+    }
+}
+
+#[test]
+fn a_race_build_tells_as_much() {
+    let running = start("parked", &BuildOptions::race());
+    compare(&running, &open(&running));
+}
+
+#[test]
+fn the_oldest_go_tells_as_much_stripped_too() {
+    let toolchain = go_toolchain_version("1.21");
+    for options in [BuildOptions::normal(), BuildOptions::normal().flag(STRIPPED)] {
+        let running = start("parked", &options.with(&toolchain));
+        compare(&running, &open(&running));
+    }
+}
+
+#[test]
+fn every_go_from_1_21_on_tells_as_much_stripped_too() {
+    if std::env::var_os("PHOTOFINISH_SOAK").is_none() {
+        eprintln!("skipped: PHOTOFINISH_SOAK is not set");
+        return;
+    }
+    for pinned in PINNED {
+        let toolchain = go_toolchain_version(pinned.version);
+        let pie = BuildOptions::normal().flag("-buildmode=pie");
+        for options in
+            [BuildOptions::normal(), BuildOptions::normal().flag(STRIPPED), pie.flag(STRIPPED)]
+        {
+            let running = start("parked", &options.with(&toolchain));
+            compare(&running, &open(&running));
+            labels_and_channels_are_right(&running);
+        }
+    }
+}
+
+#[test]
+fn labels_channels_and_threads_are_told() {
+    let running = start("parked", &BuildOptions::normal().flag(STRIPPED));
+    labels_and_channels_are_right(&running);
+}
+
+fn labels_and_channels_are_right(running: &photofinish_testkit::Running) {
+    let process = open(running);
+    let snapshot = process.snapshot().unwrap();
+    let labelled: Vec<_> =
+        snapshot.goroutines.iter().filter(|found| !found.labels.is_empty()).collect();
+    let [labelled] = labelled[..] else { panic!("{labelled:?}") };
+    let mut labels = labelled.labels.to_vec();
+    labels.sort();
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(labels, [pair("kind", "labelled"), pair("tenant", "eu-7")]);
+
+    let sends = told(running, "sends=");
+    let waits = |found: &&photofinish_goprocess::Goroutine| {
+        found.waits.iter().any(|wait| matches!(wait, Wait::Channel(at) if at.to_string() == sends))
+    };
+    let on_sends: Vec<_> = snapshot.goroutines.iter().filter(waits).collect();
+    let reasons: Vec<_> =
+        on_sends.iter().map(|found| found.wait_reason.as_deref().unwrap()).collect();
+    assert_eq!(reasons.iter().filter(|reason| **reason == "chan send").count(), 3, "{reasons:?}");
+    let select = on_sends.iter().find(|found| found.wait_reason.as_deref() == Some("select"));
+    assert_eq!(select.unwrap().waits.len(), 3);
+
+    let in_syscall = snapshot.goroutines.iter().find(|found| found.status == Status::Syscall);
+    let thread = in_syscall.unwrap().thread.unwrap();
+    assert!(snapshot.threads.iter().any(|found| found.tid == thread && found.cpu.is_some()));
+}
