@@ -27,7 +27,7 @@ pub use address::{LinkAddr, LoadBias, RuntimeAddr};
 pub use binary::build_info::BuildInfo;
 pub use binary::{Architecture, Binary};
 pub use error::{OpenError, ReadError};
-pub use goroutine::{Goroutine, Pc, StackEnd, Status, Wait};
+pub use goroutine::{Goroutine, Pc, StackEnd, Status, Wait, WaitOn};
 pub use layout::{Layout, LayoutSource, wait_reasons_in};
 pub use memory::{Memory, Range};
 pub use photofinish_sys::{NumaNodes, Thread, ThreadState};

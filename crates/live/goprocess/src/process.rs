@@ -10,13 +10,14 @@ use photofinish_sys::{ForeignMemory, SysError, Thread, auxv, monotonic_now, thre
 
 use crate::goroutine::Goroutine;
 use crate::goroutine::read::Reader;
+use crate::goroutine::semaphores::SemaTable;
 use crate::memory::Memory;
 use crate::module::Module;
 use crate::symbols::{Frame, Function, Symbols};
 use crate::unwind::Unwinder;
 use crate::{
     Binary, BuildInfo, Layout, LayoutSource, LoadBias, OpenError, Pc, ReadError, RuntimeAddr,
-    allgs, layout,
+    allgs, goroutine, layout,
 };
 
 /// The oldest Go whose structures are known.
@@ -168,6 +169,11 @@ impl Process {
         self.symbols.started(start.linked(self.bias))
     }
 
+    /// The runtime's table of semaphores, if it is found.
+    pub(crate) fn semaphores(&self) -> Option<SemaTable> {
+        SemaTable::find(&*self.memory, &self.binary, self.bias, &self.layout, &self.symbols)
+    }
+
     /// All goroutines and threads.
     ///
     /// # Errors
@@ -185,7 +191,8 @@ impl Process {
             .collect::<HashMap<u32, u32>>();
         reader.now = self.memory.is_live().then(monotonic_now);
         let addresses = allgs::addresses(&*self.memory, self.allgs)?;
-        let goroutines = reader.read_all(&addresses)?;
+        let mut goroutines = reader.read_all(&addresses)?;
+        goroutine::add_semaphores(self, &mut goroutines);
         Ok(Snapshot { goroutines, threads })
     }
 }

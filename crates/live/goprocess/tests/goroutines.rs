@@ -5,7 +5,7 @@
 mod common;
 
 use common::{compare, start, told};
-use photofinish_goprocess::{LayoutSource, Process, Status, Wait};
+use photofinish_goprocess::{LayoutSource, Process, RuntimeAddr, Status, Wait, WaitOn};
 use photofinish_testkit::{BuildOptions, PINNED, go_toolchain_version};
 
 /// What a stripped build is given.
@@ -77,6 +77,7 @@ fn the_oldest_go_tells_as_much_stripped_too() {
     for options in [BuildOptions::normal(), BuildOptions::normal().flag(STRIPPED)] {
         let running = start("parked", &options.with(&toolchain));
         compare(&running, &open(&running));
+        labels_and_waits_are_right(&running);
     }
 }
 
@@ -94,18 +95,18 @@ fn every_go_from_1_21_on_tells_as_much_stripped_too() {
         {
             let running = start("parked", &options.with(&toolchain));
             compare(&running, &open(&running));
-            labels_and_channels_are_right(&running);
+            labels_and_waits_are_right(&running);
         }
     }
 }
 
 #[test]
-fn labels_channels_and_threads_are_told() {
+fn labels_locks_channels_and_threads_are_told() {
     let running = start("parked", &BuildOptions::normal().flag(STRIPPED));
-    labels_and_channels_are_right(&running);
+    labels_and_waits_are_right(&running);
 }
 
-fn labels_and_channels_are_right(running: &photofinish_testkit::Running) {
+fn labels_and_waits_are_right(running: &photofinish_testkit::Running) {
     let process = open(running);
     let snapshot = process.snapshot().unwrap();
     let labelled: Vec<_> =
@@ -116,9 +117,13 @@ fn labels_and_channels_are_right(running: &photofinish_testkit::Running) {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(labels, [pair("kind", "labelled"), pair("tenant", "eu-7")]);
 
-    let sends = told(running, "sends=");
+    let address = |name| {
+        let hex = told(running, name);
+        RuntimeAddr(u64::from_str_radix(hex.trim_start_matches("0x"), 16).unwrap())
+    };
+    let sends = address("sends=");
     let waits = |found: &&photofinish_goprocess::Goroutine| {
-        found.waits.iter().any(|wait| matches!(wait, Wait::Channel(at) if at.to_string() == sends))
+        found.waits.contains(&Wait { on: WaitOn::Channel, address: sends })
     };
     let on_sends: Vec<_> = snapshot.goroutines.iter().filter(waits).collect();
     let reasons: Vec<_> =
@@ -126,6 +131,22 @@ fn labels_and_channels_are_right(running: &photofinish_testkit::Running) {
     assert_eq!(reasons.iter().filter(|reason| **reason == "chan send").count(), 3, "{reasons:?}");
     let select = on_sends.iter().find(|found| found.wait_reason.as_deref() == Some("select"));
     assert_eq!(select.unwrap().waits.len(), 3);
+
+    let minor = process.build().minor().unwrap();
+    for (on, name, n_waiting) in [
+        (WaitOn::Mutex, "mutex=", 1),
+        (WaitOn::RwMutex, "rwmutex=", 1),
+        (WaitOn::WaitGroup, "group=", 1),
+        // To Go 1.25 a Cond's waiters are not in any table.
+        (WaitOn::Cond, "cond=", usize::from(minor >= 26)),
+    ] {
+        let wait = Wait { on, address: address(name) };
+        let waiting = snapshot.goroutines.iter().filter(|found| found.waits == [wait]).count();
+        assert_eq!(waiting, n_waiting, "{name}");
+    }
+    // Whoever wants to write waits for the mutex inside, at the same address.
+    let inside = Wait { on: WaitOn::Mutex, address: address("rwmutex=") };
+    assert!(snapshot.goroutines.iter().any(|found| found.waits == [inside]));
 
     let in_syscall = snapshot.goroutines.iter().find(|found| found.status == Status::Syscall);
     let thread = in_syscall.unwrap().thread.unwrap();

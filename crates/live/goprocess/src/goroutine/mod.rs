@@ -5,10 +5,13 @@
 mod labels;
 pub(crate) mod raw;
 pub(crate) mod read;
+pub(crate) mod semaphores;
+mod waits;
 
 use std::sync::Arc;
 
 use crate::RuntimeAddr;
+use crate::process::Process;
 use crate::symbols::PcKind;
 
 /// A goroutine.
@@ -58,11 +61,28 @@ pub struct Pc {
 
 /// What a goroutine waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Wait {
-    /// A channel (its `runtime.hchan`).
-    Channel(RuntimeAddr),
-    /// The semaphore in a mutex, a WaitGroup or the like; or the list of a Cond.
-    Semaphore(RuntimeAddr),
+pub struct Wait {
+    /// What it is.
+    pub on: WaitOn,
+    /// Where it is: of a channel its `runtime.hchan`, of a mutex and its kin the variable itself.
+    pub address: RuntimeAddr,
+}
+
+/// The sort of thing a goroutine can wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WaitOn {
+    /// To send to it, to receive from it, or a case of a select.
+    Channel,
+    /// A `sync.Mutex`.
+    Mutex,
+    /// A `sync.RWMutex`.
+    RwMutex,
+    /// A `sync.WaitGroup`.
+    WaitGroup,
+    /// A `sync.Cond`.
+    Cond,
+    /// A semaphore in something else.
+    Semaphore,
 }
 
 /// What a goroutine does: `g.atomicstatus`, `runtime/runtime2.go`.
@@ -98,6 +118,24 @@ pub enum StackEnd {
     Unread,
 }
 
+/// Says what each waits for where it did not say so itself.
+pub(crate) fn add_semaphores(process: &Process, goroutines: &mut [Goroutine]) {
+    let is_silent =
+        |found: &&mut Goroutine| found.waits.is_empty() && waits::is_on_semaphore(found);
+    let mut silent: Vec<&mut Goroutine> = goroutines.iter_mut().filter(is_silent).collect();
+    if !silent.is_empty()
+        && let Some(table) = process.semaphores()
+    {
+        let waiters = table.waiters(process.memory(), process.layout());
+        for goroutine in &mut silent {
+            let semaphore = waiters.get(&goroutine.address);
+            let reason = goroutine.wait_reason.as_deref();
+            goroutine.waits.extend(semaphore.map(|at| waits::of_semaphore(*at, reason)));
+        }
+    }
+    waits::tell_wait_groups(process, goroutines);
+}
+
 impl Status {
     /// The word for it.
     pub fn word(self) -> &'static str {
@@ -128,11 +166,16 @@ impl Status {
     }
 }
 
-impl Wait {
-    /// The address waited on.
-    pub fn address(self) -> RuntimeAddr {
+impl WaitOn {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
         match self {
-            Wait::Channel(address) | Wait::Semaphore(address) => address,
+            WaitOn::Channel => "channel",
+            WaitOn::Mutex => "mutex",
+            WaitOn::RwMutex => "rwmutex",
+            WaitOn::WaitGroup => "waitgroup",
+            WaitOn::Cond => "cond",
+            WaitOn::Semaphore => "semaphore",
         }
     }
 }

@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use super::labels::LabelCache;
 use super::raw::RawG;
-use super::{Goroutine, Pc, StackEnd, Status, Wait};
+use super::waits::of_semaphore;
+use super::{Goroutine, Pc, StackEnd, Status, Wait, WaitOn};
 use crate::bytes::{u8_at, u64_at};
 use crate::memory::{self, Memory, Range};
 use crate::unwind::{Unwinder, Window};
@@ -247,9 +248,9 @@ impl<'a> Reader<'a> {
         let channel = RuntimeAddr(word(self.layout.sudog_c));
         let semaphore = RuntimeAddr(word(self.layout.sudog_elem));
         if !channel.is_nil() {
-            detail.waits.push(Wait::Channel(channel));
+            detail.waits.push(Wait { on: WaitOn::Channel, address: channel });
         } else if !semaphore.is_nil() {
-            detail.waits.push(Wait::Semaphore(semaphore));
+            detail.waits.push(Wait { on: WaitOn::Semaphore, address: semaphore });
         }
         let is_select = u8_at(sudog, usize::from(self.layout.sudog_is_select)) == Some(1);
         let next = RuntimeAddr(word(self.layout.sudog_waitlink));
@@ -311,6 +312,12 @@ impl<'a> Reader<'a> {
         let reason = self.wait_reasons.get(raw.wait_reason()).filter(|reason| !reason.is_empty());
         let since = Some(raw.wait_since()).filter(|since| *since > 0);
         let blocks = waits || status == Status::Syscall;
+        let mut detail = detail;
+        for wait in &mut detail.waits {
+            if wait.on == WaitOn::Semaphore {
+                *wait = of_semaphore(wait.address, reason.map(|reason| &**reason));
+            }
+        }
         Goroutine {
             id: raw.id(),
             address,
