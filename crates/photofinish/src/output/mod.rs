@@ -9,6 +9,8 @@ mod finding;
 pub(crate) mod hunt;
 pub(crate) mod hunt_json;
 pub(crate) mod hunt_live;
+pub(crate) mod inspect;
+pub(crate) mod inspect_json;
 pub(crate) mod load;
 pub(crate) mod load_json;
 pub(crate) mod load_live;
