@@ -22,6 +22,12 @@ const SOAKS: &[(&str, &str, &str, &str)] = &[
         "the goroutines of programs built by every pinned Go, against what they say themselves",
     ),
     (
+        "gcore",
+        "photofinish-goprocess",
+        "gcore",
+        "the goroutines in a core file that gcore wrote",
+    ),
+    (
         "race-suite",
         "photofinish-supervise",
         "race_suite",

@@ -154,6 +154,7 @@ fn refusals_say_what_is_wrong_and_what_to_do() {
         (&[&sleeping], "is not a Go program", "pgrep -P"),
         (&["4194304"], "process 4194304 is gone", "pgrep"),
         (&["checkout"], "`checkout` is neither", "pgrep -l"),
+        (&["/etc/passwd"], "/etc/passwd is not an ELF file", "a core file"),
         (&[&pid, "goroutine", "999999"], "no goroutine 999999", "it may have ended"),
         (&[&pid, "goroutine"], "required arguments", "--help"),
         (&[&pid, "--with", "speed=9"], "`speed=9` is no filter", "waitreason=TEXT"),

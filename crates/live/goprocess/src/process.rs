@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use photofinish_sys::{ForeignMemory, SysError, Thread, auxv, monotonic_now, threads};
+use photofinish_sys::{ForeignMemory, SysError, Thread, ThreadState, auxv, monotonic_now, threads};
 
+use crate::core::{Core, StoppedThread};
 use crate::goroutine::Goroutine;
 use crate::goroutine::read::Reader;
 use crate::goroutine::semaphores::SemaTable;
@@ -26,7 +27,7 @@ const OLDEST: u32 = 21;
 /// A Go process, or what is left of one.
 #[derive(Debug)]
 pub struct Process {
-    pid: Option<u32>,
+    origin: Origin,
     memory: Box<dyn Memory>,
     binary: Arc<Binary>,
     build: BuildInfo,
@@ -36,6 +37,15 @@ pub struct Process {
     symbols: Symbols,
     allgs: RuntimeAddr,
     wait_reasons: Vec<Arc<str>>,
+}
+
+/// Where a process is looked at.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// It runs, by this number.
+    Live(u32),
+    /// It left a core file, with these threads.
+    Core(Vec<StoppedThread>),
 }
 
 /// What a process did at about one moment.
@@ -66,7 +76,24 @@ impl Process {
         };
         let entry = auxv.iter().find(|entry| entry.is_entry()).map(|entry| entry.value);
         let bias = LoadBias(entry.map_or(0, |entry| entry.wrapping_sub(binary.entry.0)));
-        Process::assemble(Some(pid), Box::new(memory), binary, bias)
+        Process::assemble(Origin::Live(pid), Box::new(memory), Arc::new(binary), bias)
+    }
+
+    /// Opens the core file at `core`. `program` is what the process ran, where the core does not say or
+    /// the file is no longer there.
+    ///
+    /// # Errors
+    /// It is no core file, its program is not there, is no Go program, or one that is not understood.
+    pub fn open_core(core: &Path, program: Option<&Path>) -> Result<Process, OpenError> {
+        let opened = Core::open(core)?;
+        let said = opened.program().filter(|said| said.is_file()).map(Path::to_owned);
+        let program = program.map(Path::to_owned).or(said);
+        let program = program.ok_or_else(|| OpenError::NoProgram { path: core.to_owned() })?;
+        let binary = Arc::new(Binary::open(&program, &program)?);
+        let bias = opened.bias(&binary);
+        let origin = Origin::Core(opened.threads(binary.architecture));
+        let memory = Box::new(opened.memory(Arc::clone(&binary), bias));
+        Process::assemble(origin, memory, binary, bias)
     }
 
     /// Reads `memory` as that of a process running `binary`.
@@ -74,9 +101,9 @@ impl Process {
     /// # Errors
     /// As [`Process::open`].
     pub fn assemble(
-        pid: Option<u32>,
+        origin: Origin,
         memory: Box<dyn Memory>,
-        binary: Binary,
+        binary: Arc<Binary>,
         bias: LoadBias,
     ) -> Result<Process, OpenError> {
         let path = || binary.path().to_owned();
@@ -93,21 +120,16 @@ impl Process {
         let table = binary
             .bytes(module.table.0, module.table.1)
             .ok_or_else(|| missing("the function table"))?;
-        let binary = Arc::new(binary);
         let symbols = Symbols::new(table, module.text, module.gofunc, Arc::clone(&binary));
-        let missing = |what| OpenError::Runtime {
-            what,
-            path: binary.path().to_owned(),
-            version: version.clone(),
-        };
         let symbols = symbols.ok_or_else(|| missing("the function table"))?;
         let allgs = allgs::find(&*memory, &binary, bias, &layout, &symbols, &module)
             .ok_or_else(|| missing("the list of goroutines"))?;
         let wait_reasons =
             layout::wait_reasons(build.minor()).iter().map(|reason| Arc::from(*reason)).collect();
         Ok(Process {
-            pid,
+            origin,
             memory,
+            binary: Arc::clone(&binary),
             build,
             bias,
             layout,
@@ -115,13 +137,15 @@ impl Process {
             symbols,
             allgs,
             wait_reasons,
-            binary,
         })
     }
 
     /// Its number; `None` of a core file.
     pub fn pid(&self) -> Option<u32> {
-        self.pid
+        match self.origin {
+            Origin::Live(pid) => Some(pid),
+            Origin::Core(_) => None,
+        }
     }
 
     /// The program's file.
@@ -179,9 +203,9 @@ impl Process {
     /// # Errors
     /// The process is gone or cannot be read any more, or its list of goroutines makes no sense.
     pub fn snapshot(&self) -> Result<Snapshot, ReadError> {
-        let threads = match self.pid {
-            Some(pid) => threads(pid)?,
-            None => Vec::new(),
+        let (threads, stopped) = match &self.origin {
+            Origin::Live(pid) => (threads(*pid)?, &[][..]),
+            Origin::Core(stopped) => (stopped.iter().map(thread_of).collect(), &stopped[..]),
         };
         let unwinder = Unwinder::new(&self.symbols, self.bias);
         let mut reader = Reader::new(&*self.memory, &self.layout, unwinder, &self.wait_reasons);
@@ -189,10 +213,23 @@ impl Process {
             .iter()
             .map(|thread| (thread.tid_inside, thread.tid))
             .collect::<HashMap<u32, u32>>();
+        reader.stopped = stopped.iter().map(|thread| (thread.tid, *thread)).collect();
         reader.now = self.memory.is_live().then(monotonic_now);
         let addresses = allgs::addresses(&*self.memory, self.allgs)?;
         let mut goroutines = reader.read_all(&addresses)?;
         goroutine::add_semaphores(self, &mut goroutines);
         Ok(Snapshot { goroutines, threads })
+    }
+}
+
+/// What a core says of a thread.
+fn thread_of(stopped: &StoppedThread) -> Thread {
+    Thread {
+        tid: stopped.tid,
+        tid_inside: stopped.tid,
+        name: String::new(),
+        state: ThreadState::Stopped,
+        cpu: None,
+        ticks: 0,
     }
 }

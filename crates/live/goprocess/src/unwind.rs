@@ -54,17 +54,16 @@ impl<'a> Unwinder<'a> {
         Unwinder { symbols, bias, steps: HashMap::new() }
     }
 
-    /// The callers from `pc` on, at most `most` of them. `pc` is where the goroutine goes on.
+    /// The callers from `pc` on, at most `most` of them.
     pub(crate) fn walk(
         &mut self,
-        pc: RuntimeAddr,
+        pc: Pc,
         sp: u64,
         window: Window<'_>,
         most: usize,
     ) -> Result<(Vec<Pc>, StackEnd), TooSmall> {
         let mut pcs = Vec::with_capacity(16);
-        let mut pc = Pc { address: pc, kind: PcKind::Return };
-        let mut sp = sp;
+        let (mut pc, mut sp) = (pc, sp);
         loop {
             if pcs.len() >= most {
                 return Ok((pcs, StackEnd::Cut));

@@ -5,11 +5,12 @@
 mod common;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use photofinish_goprocess::{
-    Binary, Goroutine, LoadBias, Memory, Pc, Process, Range, ReadError, StackEnd, Status,
+    Binary, Goroutine, LoadBias, Memory, Origin, Pc, Process, Range, ReadError, StackEnd, Status,
 };
 use photofinish_sys::ForeignMemory;
 use photofinish_testkit::{BuildOptions, wait_until};
@@ -118,9 +119,12 @@ fn garbage_in_the_process_is_survived_in_bounded_time() {
         let state = AtomicU64::new(0x9e37_79b9_7f4a_7c15 + round);
         let garbage = Garbage { real, state, one_in };
         let binary = Binary::open(&path, &path).unwrap();
-        let Ok(process) =
-            Process::assemble(Some(running.pid()), Box::new(garbage), binary, LoadBias(0))
-        else {
+        let Ok(process) = Process::assemble(
+            Origin::Live(running.pid()),
+            Box::new(garbage),
+            Arc::new(binary),
+            LoadBias(0),
+        ) else {
             continue;
         };
         n_opened += 1;
@@ -164,7 +168,8 @@ fn a_program_cut_or_spoilt_anywhere_gives_an_error_or_less() {
         std::fs::write(&path, &bytes).unwrap();
         let Ok(binary) = Binary::open(&path, &path) else { continue };
         let memory = Box::new(ForeignMemory::open(running.pid()).unwrap());
-        let opened = Process::assemble(Some(running.pid()), memory, binary, LoadBias(0));
+        let opened =
+            Process::assemble(Origin::Live(running.pid()), memory, Arc::new(binary), LoadBias(0));
         if let Ok(snapshot) = opened.as_ref().map(Process::snapshot) {
             n_opened += 1;
             let process = opened.unwrap();

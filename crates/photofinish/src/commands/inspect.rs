@@ -1,6 +1,7 @@
 //! `photofinish inspect`: what the goroutines of a running process do, without stopping it.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
@@ -20,8 +21,8 @@ use crate::output::{inspect as text, inspect_json as json};
 /// Exit status: 0 looked, 2 could not look.
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {
-    /// The process
-    #[arg(value_name = "PID")]
+    /// The process, or a core file
+    #[arg(value_name = "PID|CORE")]
     target: String,
     /// What to show
     #[arg(value_enum, default_value_t = View::Goroutines)]
@@ -48,6 +49,9 @@ pub(crate) struct InspectArgs {
     /// Show so many goroutines, or groups, at most
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    /// The program of a core file, where it is not at the place that the core file says
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// How to print
     #[arg(long, value_parser = text_or_json, default_value = "text")]
     format: Format,
@@ -77,7 +81,7 @@ fn grouping(word: &str) -> Result<Grouping, String> {
 }
 
 pub(crate) fn inspect(args: InspectArgs) -> anyhow::Result<ExitStatus> {
-    let process = open(&args.target)?;
+    let process = open(&args.target, args.program.as_deref())?;
     if process.layout_source() == LayoutSource::Guess {
         eprint_guess(&process)?;
     }
@@ -106,12 +110,17 @@ fn enough(error: anyhow::Error) -> anyhow::Result<()> {
     if is_closed { Ok(()) } else { Err(error) }
 }
 
-fn open(target: &str) -> anyhow::Result<Process> {
-    let Ok(pid) = target.parse() else {
-        return Err(anyhow::anyhow!("`{target}` is neither a process number nor a core file")
-            .context(Hint("find its number: pgrep -l NAME".to_owned())));
+fn open(target: &str, program: Option<&Path>) -> anyhow::Result<Process> {
+    let opened = match target.parse() {
+        Ok(pid) => Process::open(pid),
+        Err(_) if Path::new(target).exists() => Process::open_core(Path::new(target), program),
+        Err(_) => {
+            let what = format!("`{target}` is neither a process number nor a core file");
+            let hint = Hint("find its number: pgrep -l NAME".to_owned());
+            return Err(anyhow::anyhow!(what).context(hint));
+        }
     };
-    Process::open(pid).map_err(|error| {
+    opened.map_err(|error| {
         let hint = error.hint();
         hinted(error, hint)
     })

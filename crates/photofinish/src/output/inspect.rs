@@ -53,9 +53,10 @@ impl Listing<'_> {
     fn head(&self, n_wanted: usize) -> String {
         let name = self.process.path().file_name().unwrap_or_default().to_string_lossy();
         let mut place = Vec::new();
-        if let Some(pid) = self.process.pid() {
-            place.push(format!("process {pid}"));
-        }
+        place.push(match self.process.pid() {
+            Some(pid) => format!("process {pid}"),
+            None => "core file".to_owned(),
+        });
         place.push(self.process.build().go_version.clone());
         let counts = self.look.counts();
         let counts: Vec<String> = counts

@@ -16,8 +16,9 @@ use super::waits::of_semaphore;
 use super::{Goroutine, Pc, StackEnd, Status, Wait, WaitOn};
 use crate::bytes::{u8_at, u64_at};
 use crate::memory::{self, Memory, Range};
+use crate::symbols::PcKind;
 use crate::unwind::{Unwinder, Window};
-use crate::{Layout, ReadError, RuntimeAddr};
+use crate::{Layout, ReadError, RuntimeAddr, StoppedThread};
 
 /// Goroutines read between two looks at their marks.
 const BATCH: usize = 32;
@@ -39,6 +40,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) wait_reasons: &'a [Arc<str>],
     /// Our numbers of threads by the process's own.
     pub(crate) threads: HashMap<u32, u32>,
+    /// Where threads stood that no longer move, by our numbers.
+    pub(crate) stopped: HashMap<u32, StoppedThread>,
     /// The runtime's clock.
     pub(crate) now: Option<u64>,
     labels: LabelCache,
@@ -85,8 +88,8 @@ impl<'a> Reader<'a> {
         wait_reasons: &'a [Arc<str>],
     ) -> Reader<'a> {
         let labels = LabelCache::default();
-        let threads = HashMap::new();
-        Reader { memory, layout, unwinder, wait_reasons, threads, now: None, labels }
+        let (threads, stopped) = (HashMap::new(), HashMap::new());
+        Reader { memory, layout, unwinder, wait_reasons, threads, stopped, now: None, labels }
     }
 
     /// The goroutines at `addresses`, the dead left out.
@@ -176,7 +179,7 @@ impl<'a> Reader<'a> {
         for g_idx in 0..batch.addresses.len() {
             let Some(raw) = batch.raw(g_idx, self.layout) else { continue };
             let Some(status) = raw.status() else { continue };
-            if let Some((_, sp)) = raw.parked_at() {
+            if let Some((_, sp)) = self.stands_at(raw) {
                 let rest = raw.stack().1 - sp;
                 let len = usize::try_from(rest.min(window)).unwrap_or(0);
                 ranges.push(Range { address: sp, len });
@@ -210,6 +213,24 @@ impl<'a> Reader<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Program counter and stack pointer: those that the runtime noted when it stopped running, or, of a process that
+    /// no longer runs, those of its thread.
+    fn stands_at(&self, raw: RawG<'_>) -> Option<(Pc, u64)> {
+        if let Some((pc, sp)) = raw.parked_at() {
+            return Some((Pc { address: pc, kind: PcKind::Return }, sp));
+        }
+        if self.stopped.is_empty() || raw.status()? != Status::Running {
+            return None;
+        }
+        let procid = raw.thread().plus(u64::from(self.layout.m_procid));
+        let inside = u32::try_from(memory::word(self.memory, procid)?).ok()?;
+        let thread = self.stopped.get(self.threads.get(&inside)?)?;
+        let (lo, hi) = raw.stack();
+        // Elsewhere it is on the runtime's own stack, or in a signal handler.
+        let is_on_stack = lo < thread.sp && thread.sp < hi && thread.sp.is_multiple_of(8);
+        is_on_stack.then_some((Pc { address: thread.pc, kind: PcKind::Exact }, thread.sp))
     }
 
     /// What each waits for: its places in queues (`runtime.sudog`), one for each case of a select.
@@ -277,7 +298,7 @@ impl<'a> Reader<'a> {
         let walk = self.walk(raw, &detail, &batch.bytes);
         let Ok((stack, stack_end)) = walk else { return Outcome::Deeper };
         let mut goroutine = self.goroutine(batch.addresses[g_idx], raw, status, detail);
-        goroutine.settled = status != Status::Running;
+        goroutine.settled = status != Status::Running || !self.memory.is_live();
         (goroutine.stack, goroutine.stack_end) = (stack, stack_end);
         Outcome::Read(goroutine)
     }
@@ -288,7 +309,7 @@ impl<'a> Reader<'a> {
         detail: &Detail,
         bytes: &[u8],
     ) -> Result<(Vec<Pc>, StackEnd), crate::unwind::TooSmall> {
-        let (Some((pc, sp)), Some((range, place))) = (raw.parked_at(), &detail.stack) else {
+        let (Some((pc, sp)), Some((range, place))) = (self.stands_at(raw), &detail.stack) else {
             return Ok((Vec::new(), StackEnd::Unread));
         };
         let is_deep = u64::try_from(range.len).is_ok_and(|len| len >= DEEP);
