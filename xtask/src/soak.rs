@@ -21,11 +21,12 @@ const SOAKS: &[(&str, &str, &str, &str)] = &[
         "every_go",
         "the goroutines of programs built by every pinned Go, against what they say themselves",
     ),
+    ("gcore", "photofinish-goprocess", "gcore", "the goroutines in a core file that gcore wrote"),
     (
-        "gcore",
-        "photofinish-goprocess",
-        "gcore",
-        "the goroutines in a core file that gcore wrote",
+        "deadlocks",
+        "photofinish-inspect",
+        "every_go",
+        "deadlocks and leaks in programs built by every pinned Go",
     ),
     (
         "race-suite",

@@ -49,7 +49,7 @@ pub(crate) struct Reader<'a> {
 
 /// How one goroutine of a batch came out.
 enum Outcome {
-    Read(Goroutine),
+    Read(Box<Goroutine>),
     /// Dead, or not begun.
     None,
     /// It moved: to be read again.
@@ -103,7 +103,7 @@ impl<'a> Reader<'a> {
             let outcomes = self.read_batch(batch, SHALLOW)?;
             for (address, outcome) in batch.iter().zip(outcomes) {
                 match outcome {
-                    Outcome::Read(goroutine) => goroutines.push(goroutine),
+                    Outcome::Read(goroutine) => goroutines.push(*goroutine),
                     Outcome::None => {}
                     Outcome::Moved => again.push((*address, SHALLOW)),
                     Outcome::Deeper => again.push((*address, DEEP)),
@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
     ) -> Result<Option<Goroutine>, ReadError> {
         for _ in 0..ATTEMPTS {
             match self.read_batch(&[address], window)?.pop() {
-                Some(Outcome::Read(goroutine)) => return Ok(Some(goroutine)),
+                Some(Outcome::Read(goroutine)) => return Ok(Some(*goroutine)),
                 Some(Outcome::None) | None => return Ok(None),
                 Some(Outcome::Deeper) => window = DEEP,
                 Some(Outcome::Moved) => std::thread::yield_now(),
@@ -300,7 +300,7 @@ impl<'a> Reader<'a> {
         let mut goroutine = self.goroutine(batch.addresses[g_idx], raw, status, detail);
         goroutine.settled = status != Status::Running || !self.memory.is_live();
         (goroutine.stack, goroutine.stack_end) = (stack, stack_end);
-        Outcome::Read(goroutine)
+        Outcome::Read(Box::new(goroutine))
     }
 
     fn walk(
@@ -358,6 +358,7 @@ impl<'a> Reader<'a> {
             stack: Vec::new(),
             stack_end: StackEnd::Unread,
             settled: false,
+            mark: raw.mark(),
         }
     }
 }
