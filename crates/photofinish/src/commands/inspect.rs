@@ -11,7 +11,7 @@ use photofinish_inspect::{Deadlocks, Filter, GroupBy, Look};
 use super::{Format, text_or_json};
 use crate::exit::ExitStatus;
 use crate::output::error::{Hint, hinted};
-use crate::output::{inspect as text, inspect_json as json};
+use crate::output::{inspect as text, inspect_json as json, inspect_views as views};
 
 /// Show what the goroutines of a live Go process do
 ///
@@ -97,7 +97,7 @@ pub(crate) fn inspect(args: InspectArgs) -> anyhow::Result<ExitStatus> {
         let (look, deadlocks) = Deadlocks::find(&process).map_err(unread)?;
         let printed = match args.format {
             Format::Json => json::deadlocks(&deadlocks),
-            _ => text::deadlocks(&look, &deadlocks),
+            _ => views::deadlocks(&look, &deadlocks),
         };
         printed.or_else(enough)?;
         let is_found = !deadlocks.is_empty();
@@ -108,7 +108,7 @@ pub(crate) fn inspect(args: InspectArgs) -> anyhow::Result<ExitStatus> {
         (View::Goroutine, Some(id)) => one(&args, &look, id),
         (View::Threads, _) => match args.format {
             Format::Json => json::threads(&look),
-            _ => text::threads(&look),
+            _ => views::threads(&look),
         },
         _ => all(&args, &process, &look),
     };
@@ -195,7 +195,7 @@ fn one(args: &InspectArgs, look: &Look, id: u64) -> anyhow::Result<()> {
     };
     match args.format {
         Format::Json => json::goroutine(look, goroutine, args.all_frames),
-        _ => text::goroutine(look, goroutine, args.all_frames),
+        _ => views::goroutine(look, goroutine, args.all_frames),
     }
     .context("cannot write to stdout")
 }

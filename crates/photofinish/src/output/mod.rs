@@ -11,6 +11,7 @@ pub(crate) mod hunt_json;
 pub(crate) mod hunt_live;
 pub(crate) mod inspect;
 pub(crate) mod inspect_json;
+pub(crate) mod inspect_views;
 pub(crate) mod load;
 pub(crate) mod load_json;
 pub(crate) mod load_live;

@@ -2,6 +2,7 @@
 //!
 //! Not here: reading them (`read`), names for addresses (`symbols`). Start at [`Goroutine`].
 
+mod batch;
 mod labels;
 pub(crate) mod raw;
 pub(crate) mod read;
