@@ -155,6 +155,39 @@ fn labels_and_waits_are_right(running: &photofinish_testkit::Running) {
     assert!(snapshot.threads.iter().any(|found| found.tid == thread && found.cpu.is_some()));
 }
 
+#[test]
+fn a_program_in_a_container_is_read_from_outside() {
+    let folder = workspace_root().join("crates/live/goprocess/tests/programs/parked");
+    let mut options = BuildOptions::normal().flag(STRIPPED);
+    options.env.push(("CGO_ENABLED".to_owned(), "0".to_owned()));
+    let root = photofinish_testkit::temp_dir();
+    std::fs::copy(photofinish_testkit::build_go(folder, &options), root.path().join("api"))
+        .unwrap();
+    let mut unshare = std::process::Command::new("unshare");
+    unshare.args(["--kill-child", "--pid", "--fork", "--mount", "chroot"]);
+    let mut running = photofinish_testkit::Running::start(unshare.arg(root.path()).arg("/api"));
+    // Its own root folder, and it believes to be process 1.
+    let children = format!("/proc/{0}/task/{0}/children", running.pid());
+    let ready = photofinish_testkit::wait_for(common::PATIENCE, "the program or a refusal", || {
+        let output = running.output();
+        let refused = output.contains("unshare") || output.contains("chroot");
+        (refused || output.contains("READY")).then_some(!refused)
+    });
+    if !ready {
+        eprintln!("skipped: not allowed to make namespaces: {}", running.output());
+        return;
+    }
+    let pid = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
+    let process = Process::open(pid).unwrap();
+    compare(&running, &process);
+    let snapshot = process.snapshot().unwrap();
+    let in_syscall = snapshot.goroutines.iter().find(|found| found.status == Status::Syscall);
+    let tid = in_syscall.unwrap().thread.unwrap();
+    let thread = snapshot.threads.iter().find(|found| found.tid == tid).unwrap();
+    assert_ne!(thread.tid, thread.tid_inside);
+    running.kill();
+}
+
 /// The same program with another version written into it.
 fn claiming(version: &str, options: &BuildOptions) -> (photofinish_testkit::Running, String) {
     let folder = workspace_root().join("crates/live/goprocess/tests/programs/parked");
