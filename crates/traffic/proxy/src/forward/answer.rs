@@ -168,6 +168,10 @@ impl Body for AnswerBody {
             Pieces::Held { first, rest } => {
                 let held: usize =
                     first.iter().filter_map(|frame| frame.data_ref()).map(Bytes::len).sum();
+                // Trailers need chunks, which a known length would rule out.
+                if first.iter().any(Frame::is_trailers) {
+                    return SizeHint::default();
+                }
                 match rest.as_ref().map(Body::size_hint) {
                     None => SizeHint::with_exact(held as u64),
                     Some(rest) => rest.exact().map_or_else(SizeHint::default, |rest| {

@@ -101,6 +101,10 @@ impl Busy {
         self.is_answered = true;
         if asked_to_upgrade {
             self.connection.wire.stays_http();
+            // hyper was told that nothing came yet (`Wire::is_held_back`), and asks again only if woken.
+            if let Some(waker) = &*self.connection.waker.borrow() {
+                waker.wake_by_ref();
+            }
         }
     }
 }
