@@ -32,4 +32,4 @@ pub use figures::{
     VariantFigures,
 };
 pub use mirror::Cause;
-pub use serve::{Hooks, ListenError, Proxy, ReloadError, StartError};
+pub use serve::{Hooks, ListenError, OnDifference, Proxy, ReloadError, StartError};

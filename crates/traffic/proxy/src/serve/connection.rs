@@ -180,7 +180,7 @@ async fn attend(worker: &Rc<Worker>, incoming: Incoming) -> io::Result<()> {
     let limit = local.live.plan.timeouts.head;
     let stream = TcpStream::from_std(incoming.stream)?;
     stream.set_nodelay(true)?;
-    let Ok(opened) = tokio::time::timeout(limit, async {
+    let opening = tokio::time::timeout(limit, async {
         match local.live.acceptors.of(incoming.listener) {
             Some(acceptor) => {
                 let stream = acceptor.accept(stream).await?;
@@ -189,9 +189,12 @@ async fn attend(worker: &Rc<Worker>, incoming: Incoming) -> io::Result<()> {
             }
             None => sniff(stream).await,
         }
-    })
-    .await
-    else {
+    });
+    let opened = tokio::select! {
+        opened = opening => opened,
+        () = worker.drained() => return Ok(()),
+    };
+    let Ok(opened) = opened else {
         worker.shared.caller.too_slow();
         return Ok(());
     };

@@ -20,5 +20,5 @@ mod worker;
 
 pub(crate) use connection::{Busy, Connection};
 pub use listen::ListenError;
-pub use proxy::{Hooks, Proxy, ReloadError, StartError};
+pub use proxy::{Hooks, OnDifference, Proxy, ReloadError, StartError};
 pub(crate) use worker::{Local, Worker};

@@ -36,13 +36,16 @@ pub struct Proxy {
     comparing: Option<JoinHandle<()>>,
 }
 
+/// Takes a mirror's name, a difference, and whether its values may be shown.
+pub type OnDifference = Box<dyn Fn(&str, &Differing, Values) + Send>;
+
 /// What a proxy tells, and what it begins with.
 pub struct Hooks {
     /// Called for everything worth a line in the log, from any thread; must not block.
     pub event: Box<dyn Fn(Event) + Send + Sync>,
     /// Called, from a thread of its own, for every difference between a mirror's answer and the
     /// primary's that means something: the mirror's name, the difference, and whether its values may be shown.
-    pub difference: Box<dyn Fn(&str, &Differing, Values) + Send>,
+    pub difference: OnDifference,
     /// Sockets that listen already, taken over from the proxy before.
     pub inherited: Vec<TcpListener>,
 }

@@ -22,7 +22,7 @@ pub(crate) struct Shared {
     pub(crate) caller: Arc<Caller>,
     pub(crate) stable: Arc<Variant>,
     pub(crate) canary: Arc<Variant>,
-    mirrors: Mutex<BTreeMap<String, (Arc<Variant>, Arc<mirror::MirrorFigures>)>>,
+    mirrors: Mutex<BTreeMap<String, mirror::Kept>>,
     pub(crate) clock: Clock,
     pub(crate) draining: AtomicBool,
     pub(crate) tell: Tell,
@@ -165,7 +165,7 @@ impl Live {
         plan: Plan,
         acceptors: Acceptors,
         before: Option<&Live>,
-        figures: &Mutex<BTreeMap<String, (Arc<Variant>, Arc<mirror::MirrorFigures>)>>,
+        kept: &Mutex<BTreeMap<String, mirror::Kept>>,
         tell: &Tell,
     ) -> Result<Live, UpstreamTlsError> {
         let connector = |upstream| -> Result<Connector, UpstreamTlsError> {
@@ -181,16 +181,15 @@ impl Live {
             }
             None => None,
         };
-        let mut mirrors = Vec::new();
-        for mirror in &plan.mirrors {
-            let mut kept = figures.lock().unwrap_or_else(PoisonError::into_inner);
-            let (variant, drops) = kept
-                .entry(mirror.name.clone())
-                .or_insert_with(|| (Arc::new(Variant::new()), Arc::default()))
-                .clone();
-            let state = MirrorState::new(mirror.clone(), variant, drops);
-            mirrors.push((Arc::new(state), connector(&mirror.to)?));
-        }
+        let connectors = plan.mirrors.iter().map(|mirror| connector(&mirror.to));
+        let connectors = connectors.collect::<Result<Vec<_>, _>>()?;
+        // From here on nothing fails, so a plan that is refused has changed no budget.
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mirrors = plan.mirrors.iter().zip(connectors).map(|(mirror, connector)| {
+            let kept = kept.entry(mirror.name.clone()).or_default().clone();
+            (Arc::new(MirrorState::new(mirror.clone(), kept)), connector)
+        });
+        let mirrors = mirrors.collect();
         let generation = before.map_or(0, |live| live.generation + 1);
         Ok(Live { generation, stable, canary, mirrors, acceptors, plan })
     }
