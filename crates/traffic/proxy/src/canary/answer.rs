@@ -60,7 +60,7 @@ async fn collect(
 }
 
 /// Whether an answer comes piece by piece on purpose.
-fn is_stream(headers: &HeaderMap) -> bool {
+pub(crate) fn is_stream(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|kind| {
         let kind = kind.as_bytes();
         [&b"text/event-stream"[..], b"application/grpc", b"multipart/x-mixed-replace"]

@@ -16,8 +16,9 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
+use tokio::time::Sleep;
 
 /// What hyper is given as an answer's body.
 pub(crate) struct AnswerBody {
@@ -27,6 +28,24 @@ pub(crate) struct AnswerBody {
     compared: Option<Compared>,
     /// The caller's connection is busy as long as this is here.
     busy: Option<Busy>,
+    /// How long the upstream may say nothing, and when that is over; no limit for streams.
+    patience: Option<Patience>,
+}
+
+/// Waiting for an upstream in the middle of its answer.
+struct Patience {
+    limit: Duration,
+    /// Only while it is waited for.
+    until: Option<Pin<Box<Sleep>>>,
+}
+
+/// Why an answer is broken off: a caller of HTTP/1.1 sees the connection end, one of HTTP/2 a reset stream.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AnswerError {
+    #[error("the upstream broke off")]
+    Upstream(#[source] hyper::Error),
+    #[error("the upstream stopped in the middle of its answer")]
+    Stalled,
 }
 
 enum Pieces {
@@ -75,11 +94,16 @@ pub(crate) struct Compared {
 
 impl AnswerBody {
     pub(crate) fn own(text: Bytes) -> AnswerBody {
-        AnswerBody { pieces: Pieces::Own(Some(text)), account: None, compared: None, busy: None }
+        AnswerBody::new(Pieces::Own(Some(text)), None, None)
     }
 
     pub(crate) fn none() -> AnswerBody {
-        AnswerBody { pieces: Pieces::Own(None), account: None, compared: None, busy: None }
+        AnswerBody::new(Pieces::Own(None), None, None)
+    }
+
+    /// Breaks off an answer that is no stream if nothing of it comes for `limit`.
+    pub(crate) fn wait_at_most(&mut self, limit: Duration) {
+        self.patience = Some(Patience { limit, until: None });
     }
 
     /// Keeps the caller's connection busy until the answer is over.
@@ -92,8 +116,7 @@ impl AnswerBody {
         account: Account,
         compared: Option<Compared>,
     ) -> AnswerBody {
-        let pieces = Pieces::Passing(body);
-        AnswerBody { pieces, account: Some(account), compared, busy: None }
+        AnswerBody::new(Pieces::Passing(body), Some(account), compared)
     }
 
     pub(crate) fn held(
@@ -102,8 +125,18 @@ impl AnswerBody {
         account: Account,
         compared: Option<Compared>,
     ) -> AnswerBody {
-        let pieces = Pieces::Held { first, rest };
-        AnswerBody { pieces, account: Some(account), compared, busy: None }
+        AnswerBody::new(Pieces::Held { first, rest }, Some(account), compared)
+    }
+
+    fn new(pieces: Pieces, account: Option<Account>, compared: Option<Compared>) -> AnswerBody {
+        AnswerBody { pieces, account, compared, busy: None, patience: None }
+    }
+
+    /// Whether the upstream was waited for long enough.
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(Patience { limit, until }) = &mut self.patience else { return false };
+        let until = until.get_or_insert_with(|| Box::pin(tokio::time::sleep(*limit)));
+        until.as_mut().poll(cx).is_ready()
     }
 
     fn ended(&mut self, end: End) {
@@ -129,13 +162,22 @@ impl Pieces {
 
 impl Body for AnswerBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = AnswerError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = self.pieces.poll(cx);
+    ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
+        let polled = match self.pieces.poll(cx) {
+            Poll::Ready(polled) => {
+                if let Some(patience) = &mut self.patience {
+                    patience.until = None;
+                }
+                Poll::Ready(polled.map(|frame| frame.map_err(AnswerError::Upstream)))
+            }
+            Poll::Pending if self.is_over(cx) => Poll::Ready(Some(Err(AnswerError::Stalled))),
+            Poll::Pending => Poll::Pending,
+        };
         match &polled {
             Poll::Pending => {}
             Poll::Ready(None) => self.ended(End::Whole),
@@ -172,6 +214,10 @@ impl Body for AnswerBody {
             Pieces::Held { first, rest } => {
                 let held: usize =
                     first.iter().filter_map(|frame| frame.data_ref()).map(Bytes::len).sum();
+                // Trailers need chunks, which a known length would rule out.
+                if first.iter().any(Frame::is_trailers) {
+                    return SizeHint::default();
+                }
                 match rest.as_ref().map(Body::size_hint) {
                     None => SizeHint::with_exact(held as u64),
                     Some(rest) => rest.exact().map_or_else(SizeHint::default, |rest| {

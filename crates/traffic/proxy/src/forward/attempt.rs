@@ -3,7 +3,7 @@
 use super::answer::{Account, AnswerBody, Compared, End};
 use super::own::Refusal;
 use super::{Exchange, headers, tunnel};
-use crate::canary::answer::{HeldAnswer, hold};
+use crate::canary::answer::{HeldAnswer, hold, is_stream};
 use crate::figures::{Failure, Underway, Variant};
 use crate::mirror::Collector;
 use crate::upstream::{BodyError, Pool, RequestBody, SendError, Sent, Source};
@@ -262,6 +262,9 @@ impl Exchange {
 
     /// Makes an upstream's head the caller's.
     fn finish(&self, mut answer: Response<AnswerBody>) -> Response<AnswerBody> {
+        if !is_stream(answer.headers()) {
+            answer.body_mut().wait_at_most(self.local.live.plan.timeouts.stalled);
+        }
         headers::strip(answer.headers_mut());
         *answer.version_mut() = Version::HTTP_11;
         answer

@@ -44,6 +44,10 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
             value.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
         })
     });
+    // Beside a coding a length says nothing (RFC 9112 6.3), and the body is framed anew.
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    }
     if headers.contains_key(CONNECTION) {
         for name in nominated(headers) {
             headers.remove(name);

@@ -9,9 +9,9 @@ pub(crate) struct Budget(Arc<Counts>);
 
 struct Counts {
     bytes: AtomicUsize,
-    most_bytes: usize,
+    most_bytes: AtomicUsize,
     copies: AtomicUsize,
-    most_copies: usize,
+    most_copies: AtomicUsize,
 }
 
 /// Bytes taken from a budget; given back when dropped.
@@ -27,10 +27,16 @@ impl Budget {
     pub(crate) fn new(most_bytes: usize, most_copies: usize) -> Budget {
         Budget(Arc::new(Counts {
             bytes: AtomicUsize::new(0),
-            most_bytes,
+            most_bytes: AtomicUsize::new(most_bytes),
             copies: AtomicUsize::new(0),
-            most_copies,
+            most_copies: AtomicUsize::new(most_copies),
         }))
+    }
+
+    /// Other limits from now on; what is in use stays so.
+    pub(crate) fn set(&self, most_bytes: usize, most_copies: usize) {
+        self.0.most_bytes.store(most_bytes, Ordering::Relaxed);
+        self.0.most_copies.store(most_copies, Ordering::Relaxed);
     }
 
     /// Room for a body, of no bytes yet.
@@ -40,7 +46,8 @@ impl Budget {
 
     /// Room for one more copy, if there is.
     pub(crate) fn slot(&self) -> Option<Slot> {
-        take(&self.0.copies, 1, self.0.most_copies).then(|| Slot(self.clone()))
+        take(&self.0.copies, 1, self.0.most_copies.load(Ordering::Relaxed))
+            .then(|| Slot(self.clone()))
     }
 
     /// Copies and bytes in use.
@@ -52,7 +59,8 @@ impl Budget {
 impl Held {
     /// Takes `bytes` more; false, with nothing taken, if there is no room.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
-        let fits = take(&self.budget.0.bytes, bytes, self.budget.0.most_bytes);
+        let most = self.budget.0.most_bytes.load(Ordering::Relaxed);
+        let fits = take(&self.budget.0.bytes, bytes, most);
         if fits {
             self.bytes += bytes;
         }

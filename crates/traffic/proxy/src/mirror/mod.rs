@@ -20,7 +20,7 @@ pub(crate) use whole::WholeBody;
 use crate::canary::ticket::Tickets;
 use crate::figures::{ComparedFigures, Variant};
 use crate::plan;
-use budget::Budget;
+pub(crate) use budget::Budget;
 use http::Method;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -36,7 +36,15 @@ pub(crate) struct MirrorState {
     scheduled: AtomicBool,
 }
 
-/// What is counted of a mirror besides its [`Variant`]; outlives a reload.
+/// What of a mirror outlives a reload: copies under way go on, so their budget does.
+#[derive(Clone)]
+pub(crate) struct Kept {
+    variant: Arc<Variant>,
+    figures: Arc<MirrorFigures>,
+    budget: Budget,
+}
+
+/// What is counted of a mirror besides its [`Variant`].
 #[derive(Default)]
 pub(crate) struct MirrorFigures {
     dropped: [AtomicU64; Cause::ALL.len()],
@@ -100,13 +108,17 @@ impl Cause {
     }
 }
 
+impl Default for Kept {
+    fn default() -> Kept {
+        let (variant, figures) = (Arc::new(Variant::new()), Arc::default());
+        Kept { variant, figures, budget: Budget::new(0, 0) }
+    }
+}
+
 impl MirrorState {
-    pub(crate) fn new(
-        plan: plan::Mirror,
-        variant: Arc<Variant>,
-        figures: Arc<MirrorFigures>,
-    ) -> MirrorState {
-        let budget = Budget::new(plan.budget_bytes, plan.in_flight);
+    pub(crate) fn new(plan: plan::Mirror, kept: Kept) -> MirrorState {
+        let Kept { variant, figures, budget } = kept;
+        budget.set(plan.budget_bytes, plan.in_flight);
         let state = MirrorState {
             plan,
             variant,

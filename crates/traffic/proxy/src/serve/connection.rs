@@ -107,6 +107,10 @@ impl Busy {
         self.is_answered = true;
         if asked_to_upgrade {
             self.connection.wire.stays_http();
+            // hyper was told that nothing came yet (`Wire::is_held_back`), and asks again only if woken.
+            if let Some(waker) = &*self.connection.waker.borrow() {
+                waker.wake_by_ref();
+            }
         }
     }
 }
@@ -182,7 +186,7 @@ async fn attend(worker: &Rc<Worker>, incoming: Incoming) -> io::Result<()> {
     let limit = local.live.plan.timeouts.head;
     let stream = TcpStream::from_std(incoming.stream)?;
     stream.set_nodelay(true)?;
-    let Ok(opened) = tokio::time::timeout(limit, async {
+    let opening = tokio::time::timeout(limit, async {
         match local.live.acceptors.of(incoming.listener) {
             Some(acceptor) => {
                 let stream = acceptor.accept(stream).await?;
@@ -191,9 +195,12 @@ async fn attend(worker: &Rc<Worker>, incoming: Incoming) -> io::Result<()> {
             }
             None => sniff(stream).await,
         }
-    })
-    .await
-    else {
+    });
+    let opened = tokio::select! {
+        opened = opening => opened,
+        () = worker.drained() => return Ok(()),
+    };
+    let Ok(opened) = opened else {
         worker.shared.caller.too_slow();
         return Ok(());
     };

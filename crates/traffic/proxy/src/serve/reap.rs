@@ -5,7 +5,7 @@
 
 use super::connection::{Closing, Connection};
 use super::wire::Phase;
-use super::worker::Worker;
+use super::worker::{TICK, Worker};
 use crate::plan::Timeouts;
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,17 @@ impl Worker {
             if self.is_draining() && may_go {
                 connection.close(Closing::Gracefully);
             }
+        }
+    }
+
+    /// Waits until nobody waits for a caller's first request any more.
+    pub(super) async fn drained(&self) {
+        let is_over = || {
+            let since = self.draining_since.get();
+            since.is_some_and(|since| since.elapsed() >= LAST_CHANCE)
+        };
+        while !is_over() {
+            tokio::time::sleep(TICK).await;
         }
     }
 

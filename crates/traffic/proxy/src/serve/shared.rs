@@ -24,16 +24,13 @@ pub(crate) struct Shared {
     pub(crate) caller: Arc<Caller>,
     pub(crate) stable: Arc<Variant>,
     pub(crate) canary: Arc<Variant>,
-    mirrors: KeptFigures,
+    mirrors: Mutex<BTreeMap<String, mirror::Kept>>,
     pub(crate) clock: Clock,
     pub(crate) draining: AtomicBool,
     pub(crate) tell: Tell,
     pub(crate) comparer: Comparer,
     started: Instant,
 }
-
-/// Figures of mirrors by name, which outlive a reload.
-type KeptFigures = Mutex<BTreeMap<String, (Arc<Variant>, Arc<mirror::MirrorFigures>)>>;
 
 /// A plan in force.
 pub(crate) struct Live {
@@ -193,7 +190,7 @@ impl Live {
         plan: Plan,
         acceptors: Acceptors,
         before: Option<&Live>,
-        figures: &KeptFigures,
+        kept: &Mutex<BTreeMap<String, mirror::Kept>>,
         tell: &Tell,
     ) -> Result<Live, SetUpError> {
         let connector = |upstream| -> Result<Connector, UpstreamTlsError> {
@@ -209,16 +206,15 @@ impl Live {
             }
             None => None,
         };
-        let mut mirrors = Vec::new();
-        for mirror in &plan.mirrors {
-            let mut kept = figures.lock().unwrap_or_else(PoisonError::into_inner);
-            let (variant, drops) = kept
-                .entry(mirror.name.clone())
-                .or_insert_with(|| (Arc::new(Variant::new()), Arc::default()))
-                .clone();
-            let state = MirrorState::new(mirror.clone(), variant, drops);
-            mirrors.push((Arc::new(state), connector(&mirror.to)?));
-        }
+        let connectors = plan.mirrors.iter().map(|mirror| connector(&mirror.to));
+        let connectors = connectors.collect::<Result<Vec<_>, _>>()?;
+        // From here on nothing fails, so a plan that is refused has changed no budget.
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mirrors = plan.mirrors.iter().zip(connectors).map(|(mirror, connector)| {
+            let kept = kept.entry(mirror.name.clone()).or_default().clone();
+            (Arc::new(MirrorState::new(mirror.clone(), kept)), connector)
+        });
+        let mirrors = mirrors.collect();
         let generation = before.map_or(0, |live| live.generation + 1);
         let keeper = keeper(&plan, before, tell)?;
         Ok(Live { generation, stable, canary, mirrors, acceptors, keeper, plan })

@@ -248,6 +248,10 @@ impl Wire {
             let (before, n) = (out.filled().len(), self.waiting.len().min(out.remaining()));
             out.put_slice(&self.waiting[..n]);
             self.waiting.drain(..n);
+            if self.waiting.is_empty() {
+                // Most connections wait most of the time: for nothing that this would hold.
+                self.waiting = Vec::new();
+            }
             self.look(out, before);
         }
     }
