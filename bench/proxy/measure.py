@@ -45,7 +45,7 @@ def cells(options, present):
             yield "direct", "", body
         for name in present:
             for mode in CONTENDERS[name][0]:
-                once = mode == "canary" or (mode == "mirror-refuse" and name != "photofinish")
+                once = mode == "canary" or (mode in BAD and name != "photofinish")
                 once = once or (options.quick and mode in BAD + WORSE and mode != "mirror-hang")
                 if wanted(name, mode) and not (once and body != BODIES[0]):
                     yield name, mode, body
