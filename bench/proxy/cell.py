@@ -231,8 +231,7 @@ def told(admin):
     row = {"requests": requests, "ours": status["overhead_ms"]}
     for mirror in (one for one in status["variants"] if one["variant"] == "mirror"):
         dropped = {cause: count for cause, count in mirror["dropped"].items() if count}
-        # A refused copy was begun and then dropped: it is counted by both.
-        row["counted"] = mirror["requests"] + sum(dropped.values()) - dropped.get("refused", 0)
+        row["counted"] = mirror["requests"] + sum(dropped.values())
         row["dropped"], row["failures"] = dropped, {k: n for k, n in mirror["failures"].items() if n}
         row["held"] = mirror["bytes_held"]
     return row

@@ -3,9 +3,11 @@
 //! A copy's answer and the primary's are queued for one thread, which compares them, learns what is
 //! noise, and tells what is not. When it falls behind, pairs are dropped and counted: nobody waits for it.
 
-use crate::compare::{Answer, Comparison, Differing, Learner, Route, Values, compare};
+use crate::compare::{Answer, Comparison, Differing, Learner, Route, Rules, Values, compare};
 use crate::forward::Head;
 use crate::mirror::MirrorState;
+use http::Method;
+use http::uri::PathAndQuery;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -25,11 +27,21 @@ pub(crate) struct Pair {
     pub(crate) answer: Answer,
 }
 
+/// What was asked for.
+pub(crate) struct Asked {
+    method: Method,
+    target: PathAndQuery,
+}
+
 struct Job {
-    method: String,
-    target: String,
-    path_length: usize,
+    asked: Asked,
     pair: Pair,
+}
+
+impl Asked {
+    pub(crate) fn of(head: &Head) -> Asked {
+        Asked { method: head.method.clone(), target: head.target.clone() }
+    }
 }
 
 /// Where pairs go.
@@ -47,19 +59,13 @@ impl Comparer {
     }
 
     /// Has a pair compared, if there is room for it.
-    pub(crate) fn offer(&self, head: &Head, pair: Pair) {
-        let path = head.target.path();
-        if !pair.rules().is_some_and(|rules| rules.wants(head.method.as_str(), path)) {
+    pub(crate) fn offer(&self, asked: Asked, pair: Pair) {
+        let wants = |rules: &Rules| rules.wants(asked.method.as_str(), asked.target.path());
+        if !pair.rules().is_some_and(wants) {
             return;
         }
         let mirror = Arc::clone(&pair.mirror);
-        let job = Job {
-            method: head.method.to_string(),
-            target: head.target.to_string(),
-            path_length: path.len(),
-            pair,
-        };
-        if self.0.try_send(Some(job)).is_err() {
+        if self.0.try_send(Some(Job { asked, pair })).is_err() {
             mirror.figures.not_compared();
         }
     }
@@ -72,7 +78,7 @@ impl Comparer {
 }
 
 impl Pair {
-    fn rules(&self) -> Option<&crate::compare::Rules> {
+    fn rules(&self) -> Option<&Rules> {
         self.mirror.plan.compare.as_ref().map(|compare| &compare.rules)
     }
 }
@@ -95,9 +101,9 @@ fn look(job: &Job, learner: &mut Learner, tell: &TellDifference) {
         Comparison::Different(_) => mirror.figures.compared(false),
         Comparison::Skipped(_) => mirror.figures.not_compared(),
     }
-    let path = job.target.get(..job.path_length).unwrap_or(&job.target);
-    let route = Route::of(&job.method, path);
-    let request = format!("{} {}", job.method, job.target);
+    let Asked { method, target } = &job.asked;
+    let route = Route::of(method.as_str(), target.path());
+    let request = format!("{method} {target}");
     for differing in learner.note(rules, &route, &request, (primary, answer), &comparison) {
         tell(&mirror.plan.name, &differing, rules.values());
     }

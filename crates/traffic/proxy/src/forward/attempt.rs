@@ -50,7 +50,7 @@ impl Exchange {
             match self.by_canary().await {
                 ByCanary::Answered(answer) => return Ok(*answer),
                 ByCanary::Failed(refusal) => return Err(refusal),
-                ByCanary::Stable => {}
+                ByCanary::Stable => self.own_since = Instant::now(),
             }
         }
         self.by_stable().await
@@ -149,6 +149,7 @@ impl Exchange {
                     variant.retried();
                     // The others may have been closed at the same time.
                     local.stable.forget_idle();
+                    self.own_since = Instant::now();
                     is_last_try = true;
                 }
             }
@@ -190,7 +191,7 @@ impl Exchange {
         let sending = pool.send(request, self.source.as_ref(), http2);
         match self.in_time(limit, sent_at, sending).await {
             Ok(Ok(sent)) => {
-                Ok(Begun { sent, overhead: sent_at - self.started, head_at: Instant::now() })
+                Ok(Begun { sent, overhead: sent_at - self.own_since, head_at: Instant::now() })
             }
             Ok(Err(error)) => Err(match self.source.as_ref().and_then(Source::error) {
                 Some(BodyError::TooLarge) => Missing::Caller(Refusal::TooLarge),

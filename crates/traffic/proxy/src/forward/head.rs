@@ -98,12 +98,22 @@ impl Head {
         http2: bool,
         body: RequestBody,
     ) -> Request<RequestBody> {
+        self.clone().into_request(upstream, http2, body)
+    }
+
+    /// The same for the last time.
+    pub(crate) fn into_request(
+        self,
+        upstream: &Upstream,
+        http2: bool,
+        body: RequestBody,
+    ) -> Request<RequestBody> {
         let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone();
-        *request.headers_mut() = self.headers.clone();
+        *request.method_mut() = self.method;
+        *request.headers_mut() = self.headers;
         if http2 {
             *request.version_mut() = Version::HTTP_2;
-            *request.uri_mut() = absolute(upstream, &self.host, self.target.clone());
+            *request.uri_mut() = absolute(upstream, &self.host, self.target);
         } else {
             // Of a GET with a body of unknown length hyper would send none of it.
             if request.body().size_hint().exact().is_none()
@@ -112,12 +122,12 @@ impl Head {
                 let chunked = HeaderValue::from_static("chunked");
                 request.headers_mut().insert(TRANSFER_ENCODING, chunked);
             }
-            *request.uri_mut() = Uri::from(self.target.clone());
-            request.headers_mut().insert(HOST, self.host.clone());
-            if let Some(wish) = &self.upgrade {
+            *request.uri_mut() = Uri::from(self.target);
+            request.headers_mut().insert(HOST, self.host);
+            if let Some(wish) = self.upgrade {
                 let connection = HeaderValue::from_static("upgrade");
                 request.headers_mut().insert(CONNECTION, connection);
-                request.headers_mut().insert(UPGRADE, wish.clone());
+                request.headers_mut().insert(UPGRADE, wish);
             }
         }
         request

@@ -114,6 +114,10 @@ pub(crate) fn say_who_called(
         }
     }
     for (name, value) in [(FORWARDED_PROTO, proto), (FORWARDED_HOST, host.clone())] {
+        // HTTP/1.0 need not name a host.
+        if value.is_empty() {
+            continue;
+        }
         if !keep || !headers.contains_key(&name) {
             headers.insert(name, value);
         }
@@ -146,7 +150,7 @@ mod tests {
     }
 
     fn names(headers: &HeaderMap) -> Vec<&str> {
-        let mut names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         names
     }

@@ -39,6 +39,8 @@ pub(crate) struct Exchange {
     pub(crate) local: Rc<Local>,
     pub(crate) connection: Rc<Connection>,
     pub(crate) started: Instant,
+    /// Since when the time is the proxy's own: the arrival, or the last failed attempt.
+    pub(crate) own_since: Instant,
     pub(crate) head: Head,
     /// It is the canary's, to begin with.
     pub(crate) is_canary: bool,
@@ -135,6 +137,7 @@ fn prepare(
         local,
         connection,
         started,
+        own_since: started,
         head,
         is_canary,
         source,
@@ -150,7 +153,7 @@ fn copies(local: &Local, head: &Head) -> (Vec<Copy>, Vec<oneshot::Sender<crate::
     let (mut copies, mut compared) = (Vec::new(), Vec::new());
     let mut shared: Option<Rc<Head>> = None;
     for mirror in &local.mirrors {
-        if mirror.state.wants(&head.method, head.target.path(), is_upgrade) {
+        if mirror.wants(&head.method, head.target.path(), is_upgrade) {
             let head = shared.get_or_insert_with(|| Rc::new(head.detached()));
             let (copy, answer) = Copy::new(mirror, head);
             copies.push(copy);

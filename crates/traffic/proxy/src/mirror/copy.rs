@@ -1,14 +1,15 @@
 //! A copy on its way: sent, answered, the answer dropped (or compared with the primary's).
 
 use super::budget::Held;
+use super::rest::Rest;
 use super::{Cause, MirrorState};
 use crate::compare::Answer;
-use crate::comparing::{Comparer, Pair};
+use crate::comparing::{Asked, Comparer, Pair};
 use crate::figures::Failure;
 use crate::forward::Head;
 use crate::plan::{CopyHost, Mirror};
 use crate::upstream::{Pool, RequestBody, SendError, Sent};
-use http::HeaderValue;
+use http::{HeaderValue, Method};
 use http_body_util::BodyExt;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -26,16 +27,39 @@ pub(crate) struct LocalMirror {
     pub(crate) state: Arc<MirrorState>,
     pub(crate) pool: Rc<Pool>,
     pub(crate) comparer: Comparer,
+    pub(crate) rest: Rest,
 }
 
 /// One copy, not sent yet.
 pub(crate) struct Copy {
     pub(crate) mirror: Rc<LocalMirror>,
+    pub(crate) tally: Tally,
     head: Rc<Head>,
     /// Where the primary's answer will come from, if it is compared.
     primary: Option<oneshot::Receiver<Answer>>,
-    /// It is in a figure: sent, or dropped by a cause. Never in both.
+}
+
+/// Counts one copy: as sent, or as dropped by a cause. Never as both.
+#[derive(Clone)]
+pub(crate) struct Tally {
+    state: Arc<MirrorState>,
     is_counted: Rc<Cell<bool>>,
+}
+
+impl Tally {
+    /// It is not sent, or cannot be finished.
+    pub(crate) fn dropped(&self, cause: Cause) {
+        if !self.is_counted.replace(true) {
+            self.state.figures.dropped(cause);
+        }
+    }
+
+    /// It was sent, whatever became of it.
+    fn sent(&self) {
+        if !self.is_counted.replace(true) {
+            self.state.variant.requested();
+        }
+    }
 }
 
 impl Copy {
@@ -51,93 +75,94 @@ impl Copy {
             }
             None => (None, None),
         };
+        let tally = Tally { state: Arc::clone(&mirror.state), is_counted: Rc::default() };
         let (mirror, head) = (Rc::clone(mirror), Rc::clone(head));
-        (Copy { mirror, head, primary, is_counted: Rc::default() }, sender)
+        (Copy { mirror, tally, head, primary }, sender)
     }
 
-    /// The same for counting, while the copy itself is under way.
-    pub(crate) fn without_primary(&self) -> Copy {
-        Copy {
-            mirror: Rc::clone(&self.mirror),
-            head: Rc::clone(&self.head),
-            primary: None,
-            is_counted: Rc::clone(&self.is_counted),
-        }
-    }
-
-    /// It is not sent, or cannot be finished.
-    pub(crate) fn dropped(&self, cause: Cause) {
-        if !self.is_counted.replace(true) {
-            self.mirror.state.figures.dropped(cause);
-        }
-    }
-
-    /// It was sent, whatever became of it.
-    fn was_sent(&self) {
-        if !self.is_counted.replace(true) {
-            self.mirror.state.variant.requested();
-        }
-    }
-
-    /// Sends it, if as many are not under way already. Waits for nothing.
+    /// Sends it, if as many are not under way already and the mirror is not resting. Waits for nothing.
     pub(crate) fn send(self, body: RequestBody, held: Option<Held>) {
+        if self.mirror.rest.is_on() {
+            return self.tally.dropped(Cause::Refused);
+        }
         let Some(slot) = self.mirror.state.budget.slot() else {
-            self.dropped(Cause::InFlight);
-            return;
+            return self.tally.dropped(Cause::InFlight);
         };
         tokio::task::spawn_local(async move {
-            let state = Arc::clone(&self.mirror.state);
-            let _until_the_end = (slot, held, state.variant.underway());
-            let limit = state.plan.deadline;
-            let late = self.without_primary();
+            let tally = self.tally.clone();
+            let variant = &tally.state.variant;
+            let _until_the_end = (slot, held, variant.underway());
+            let limit = tally.state.plan.deadline;
             if tokio::time::timeout(limit, self.exchange(body)).await.is_err() {
-                late.was_sent();
-                state.variant.failed(Failure::Timeout);
+                tally.sent();
+                variant.failed(Failure::Timeout);
             }
         });
     }
 
     async fn exchange(self, body: RequestBody) {
         let started = Instant::now();
-        let state = &self.mirror.state;
-        let http2 = self.mirror.pool.speaks_http2(self.head.is_grpc());
-        let request = self.head.to_request(self.mirror.pool.connector().upstream(), http2, body);
+        let Copy { mirror, tally, head, primary } = self;
+        let state = &mirror.state;
+        let http2 = mirror.pool.speaks_http2(head.is_grpc());
+        let upstream = mirror.pool.connector().upstream();
+        let compared = primary.map(|primary| (primary, Asked::of(&head)));
+        // The last copy of a request takes its head, the others share it.
+        let request = Rc::unwrap_or_clone(head).into_request(upstream, http2, body);
         let request = disguise(request, &state.plan);
-        let sent = match self.mirror.pool.send(request, None, http2).await {
+        let sent = match mirror.pool.send(request, None, http2).await {
             Ok(sent) => sent,
-            Err(error) => return self.not_sent(&error),
+            Err(error) => return mirror.not_sent(&tally, &error),
         };
-        self.was_sent();
+        tally.sent();
+        mirror.rest.over();
         let status = sent.response.status();
-        let Some((answer, bytes)) = self.read(sent).await else {
+        let Some((answer, bytes)) = mirror.read(sent).await else {
             state.variant.failed(Failure::Cut);
             return;
         };
         state.variant.answered(status);
         state.variant.took(started.elapsed(), bytes);
-        if let (Some(primary), Some(answer)) = (self.primary, answer) {
+        if let (Some((primary, asked)), Some(answer)) = (compared, answer) {
             match primary.await {
                 Ok(primary) => {
-                    let pair = Pair { mirror: Arc::clone(state), primary, answer };
-                    self.mirror.comparer.offer(&self.head, pair);
+                    let mirror_state = Arc::clone(state);
+                    mirror.comparer.offer(asked, Pair { mirror: mirror_state, primary, answer });
                 }
                 Err(_) => state.figures.not_compared(),
             }
         }
     }
+}
 
-    fn not_sent(&self, error: &SendError) {
-        self.mirror.state.variant.failed(error.failure);
+impl LocalMirror {
+    /// Whether a request is to be copied; if not, why is counted.
+    pub(crate) fn wants(&self, method: &Method, path: &str, is_upgrade: bool) -> bool {
+        if !self.state.wants(method, path, is_upgrade) {
+            return false;
+        }
+        if self.rest.is_on() {
+            self.state.figures.dropped(Cause::Refused);
+            return false;
+        }
+        true
+    }
+
+    fn not_sent(&self, tally: &Tally, error: &SendError) {
+        self.state.variant.failed(error.failure);
+        if !error.was_reused {
+            self.rest.begin();
+        }
         if error.was_sent {
-            self.was_sent();
+            tally.sent();
         } else {
-            self.dropped(Cause::Refused);
+            tally.dropped(Cause::Refused);
         }
     }
 
     /// Reads an answer to its end; keeps it if it is compared and not too large.
     async fn read(&self, sent: Sent) -> Option<(Option<Answer>, u64)> {
-        let keep = self.mirror.state.plan.compare.as_ref().map(|compare| compare.answer_bytes);
+        let keep = self.state.plan.compare.as_ref().map(|compare| compare.answer_bytes);
         let (head, mut body) = sent.response.into_parts();
         let mut answer = keep.map(|most| Collector::new(head.status, head.headers, most));
         let mut bytes = 0;

@@ -8,11 +8,13 @@
 
 mod budget;
 mod copy;
+mod rest;
 mod stream;
 mod tap;
 mod whole;
 
 pub(crate) use copy::{Collector, Copy, LocalMirror};
+pub(crate) use rest::Rest;
 pub(crate) use stream::StreamedBody;
 pub(crate) use tap::Tap;
 pub(crate) use whole::WholeBody;
@@ -74,7 +76,7 @@ pub enum Cause {
     TooLarge,
     /// The caller left before its body was whole, or its framing was wrong.
     CallerLeft,
-    /// The mirror could not be connected to.
+    /// The mirror could not be connected to, or broke off, and is left in peace for a moment.
     Refused,
 }
 

@@ -5,7 +5,7 @@
 //! the caller leaves before, they never are.
 
 use super::budget::Held;
-use super::copy::Copy;
+use super::copy::{Copy, Tally};
 use super::stream::{StreamSender, stream};
 use super::{Cause, WholeBody};
 use crate::keeping::Kept;
@@ -33,7 +33,7 @@ struct Waiting {
 /// A copy that is being sent.
 struct Streaming {
     sender: StreamSender,
-    copy: Copy,
+    tally: Tally,
 }
 
 impl Tap {
@@ -47,9 +47,9 @@ impl Tap {
                 Bodies::Whole => tap.waiting.push(Waiting { copy, held }),
                 Bodies::Streamed => {
                     let (sender, body) = stream(held);
-                    let begun = copy.without_primary();
+                    let tally = copy.tally.clone();
                     copy.send(RequestBody::Streamed(body), None);
-                    tap.streams.push(Streaming { sender, copy: begun });
+                    tap.streams.push(Streaming { sender, tally });
                 }
             }
         }
@@ -61,9 +61,9 @@ impl Tap {
         let size = self.size;
         self.waiting.retain_mut(|waiting| {
             if size > waiting.copy.mirror.state.plan.body_bytes {
-                waiting.copy.dropped(Cause::TooLarge);
+                waiting.copy.tally.dropped(Cause::TooLarge);
             } else if !waiting.held.grow(data.len()) {
-                waiting.copy.dropped(Cause::Bytes);
+                waiting.copy.tally.dropped(Cause::Bytes);
             } else {
                 return true;
             }
@@ -83,7 +83,7 @@ impl Tap {
         self.streams.retain_mut(|streaming| {
             let passed = streaming.sender.send(data);
             if !passed {
-                streaming.copy.dropped(Cause::Bytes);
+                streaming.tally.dropped(Cause::Bytes);
             }
             passed
         });
@@ -118,10 +118,10 @@ impl Drop for Tap {
     /// What is left belongs to a caller who left.
     fn drop(&mut self) {
         for waiting in &self.waiting {
-            waiting.copy.dropped(Cause::CallerLeft);
+            waiting.copy.tally.dropped(Cause::CallerLeft);
         }
         for streaming in &self.streams {
-            streaming.copy.dropped(Cause::CallerLeft);
+            streaming.tally.dropped(Cause::CallerLeft);
         }
     }
 }

@@ -5,7 +5,7 @@ use super::shared::{Live, Shared};
 use crate::canary::CanaryState;
 use crate::event::Event;
 use crate::figures::Variant;
-use crate::mirror::LocalMirror;
+use crate::mirror::{LocalMirror, Rest};
 use crate::upstream::{Connector, Pool};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -116,6 +116,7 @@ impl Local {
                 state: Arc::clone(state),
                 pool: pool(connector),
                 comparer: shared.comparer.clone(),
+                rest: Rest::default(),
             })
         });
         Local {

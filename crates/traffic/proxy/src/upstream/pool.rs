@@ -8,7 +8,7 @@
 use super::body::{RequestBody, Source};
 use super::connect::Connector;
 use crate::figures::Failure;
-use crate::plan::Protocol;
+use crate::plan::{Protocol, Scheme};
 use crate::rt::LocalExecutor;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -78,7 +78,9 @@ impl Pool {
 
     /// Whether a connection of this pool is as good as one by `connector`.
     pub(crate) fn reaches_like(&self, connector: &Connector) -> bool {
+        // Certificates may have been renewed under the same name.
         self.connector.upstream() == connector.upstream()
+            && connector.upstream().scheme == Scheme::Http
     }
 
     /// Whether a request goes by HTTP/2.
