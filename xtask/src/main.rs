@@ -18,6 +18,7 @@ mod deny;
 mod go;
 mod house;
 mod markdown;
+mod offsets;
 mod readme;
 mod soak;
 mod steps;
@@ -50,6 +51,12 @@ const COMMANDS: &[Command] = &[
         "NAME [--record]",
         "run a benchmark; --record puts its table into bench/RESULTS.md",
         bench::bench,
+    ),
+    (
+        "offsets",
+        "",
+        "build with every pinned Go, and write the table of runtime offsets anew",
+        offsets::offsets,
     ),
     ("soak", "NAME", "run the long variant of a test", soak::soak),
     ("help", "", "this list", help),

@@ -16,6 +16,19 @@ const SOAKS: &[(&str, &str, &str, &str)] = &[
         "SIGKILL of run and of its child, 200 times: nothing lost, nothing counted twice",
     ),
     (
+        "goprocess",
+        "photofinish-goprocess",
+        "every_go",
+        "the goroutines of programs built by every pinned Go, against what they say themselves",
+    ),
+    ("gcore", "photofinish-goprocess", "gcore", "the goroutines in a core file that gcore wrote"),
+    (
+        "deadlocks",
+        "photofinish-inspect",
+        "every_go",
+        "deadlocks and leaks in programs built by every pinned Go",
+    ),
+    (
         "race-suite",
         "photofinish-supervise",
         "race_suite",

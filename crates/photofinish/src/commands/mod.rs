@@ -4,6 +4,7 @@ mod build;
 mod completions;
 mod findings;
 mod hunt;
+mod inspect;
 mod load;
 mod place;
 mod proxy;
@@ -60,6 +61,7 @@ enum Command {
     /// Supervise a race build: follow and store what it prints, start it again when it crashes
     Run(Box<run::RunArgs>),
     Proxy(Box<proxy::ProxyArgs>),
+    Inspect(Box<inspect::InspectArgs>),
     Report(report::ReportArgs),
     /// List, show, acknowledge, close, reopen and export findings
     Findings(findings::FindingsArgs),
@@ -78,6 +80,7 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Load(args) => load::load(*args),
         Command::Run(args) => run::run(*args),
         Command::Proxy(args) => proxy::proxy(*args),
+        Command::Inspect(args) => inspect::inspect(*args),
         Command::Report(args) => report::report(args),
         Command::Findings(args) => findings::findings(args),
         Command::Completions(args) => completions::completions(args),

@@ -200,7 +200,7 @@ fn frame_lines(frame: &Frame, marked: bool, width: Option<usize>) -> Vec<Line> {
 }
 
 /// The symbol as people write it; foreign import paths keep their last element only.
-fn display_function(frame: &Frame) -> String {
+pub(super) fn display_function(frame: &Frame) -> String {
     match CodeOrigin::of(frame) {
         CodeOrigin::Own => short_function(&frame.function),
         _ => canonical_function(&frame.function).to_string(),
@@ -208,7 +208,7 @@ fn display_function(frame: &Frame) -> String {
 }
 
 /// `file:line`, below the current folder without the path to it.
-fn place_of(frame: &Frame) -> String {
+pub(super) fn place_of(frame: &Frame) -> String {
     let near = |file: &str| match std::env::current_dir() {
         Ok(here) => Path::new(file)
             .strip_prefix(here)

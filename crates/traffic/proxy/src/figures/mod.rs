@@ -12,5 +12,5 @@ pub(crate) use caller::Caller;
 pub use histogram::Times;
 pub(crate) use prometheus::text as prometheus_text;
 pub use status::{CallerFigures, CanaryFigures, ComparedFigures, MirrorFigures, Status};
-pub(crate) use variant::Variant;
 pub use variant::{Failure, VariantFigures};
+pub(crate) use variant::{Underway, Variant};

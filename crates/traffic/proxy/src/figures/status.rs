@@ -41,12 +41,12 @@ pub struct CanaryFigures {
     pub share_now: f64,
 }
 
-/// A mirror at one moment.
+/// A mirror at one moment. Every request is in `variant.requests`, in `variant.in_flight` or in `dropped`.
 #[derive(Clone, Debug, Default)]
 pub struct MirrorFigures {
     /// Its name.
     pub name: String,
-    /// Copies that were sent.
+    /// Copies that were sent; each counts once it is answered, or once it is clear that it never will be.
     pub variant: VariantFigures,
     /// Requests not copied, or not wholly, in the order of [`Cause::ALL`].
     pub dropped: [u64; Cause::ALL.len()],

@@ -1,6 +1,7 @@
 //! What is counted of one variant: stable, canary, or a mirror.
 
 use super::histogram::{Histogram, Times};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -70,6 +71,15 @@ pub struct VariantFigures {
     pub latency: Times,
 }
 
+/// A request under way. Dropped with whatever waits for it, so a caller who leaves ends it too.
+pub(crate) struct Underway(Arc<Variant>);
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Variant {
     pub(crate) fn new() -> Variant {
         Variant {
@@ -84,13 +94,21 @@ impl Variant {
         }
     }
 
-    pub(crate) fn begun(&self) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    /// A request is sent to it; it is under way until what is returned is dropped.
+    pub(crate) fn begun(self: &Arc<Self>) -> Underway {
+        self.requested();
+        self.underway()
     }
 
-    pub(crate) fn ended(&self) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    /// A request counts, whether it is under way or not.
+    pub(crate) fn requested(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request is under way, whether it counts or not.
+    pub(crate) fn underway(self: &Arc<Self>) -> Underway {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        Underway(Arc::clone(self))
     }
 
     pub(crate) fn answered(&self, status: http::StatusCode) {

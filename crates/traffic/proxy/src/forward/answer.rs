@@ -4,9 +4,10 @@
 //! upstream, or left by the caller. A connection whose answer was read to the end goes back to its pool.
 
 use crate::canary::CanaryState;
-use crate::figures::{Caller, Failure, Variant};
+use crate::figures::{Caller, Failure, Underway, Variant};
 use crate::keeping::Kept;
 use crate::mirror::Collector;
+use crate::serve::Busy;
 use crate::upstream::{Lease, Source};
 use bytes::Bytes;
 use http::StatusCode;
@@ -24,6 +25,8 @@ pub(crate) struct AnswerBody {
     account: Option<Account>,
     /// For whoever compares this answer with a mirror's.
     compared: Option<Compared>,
+    /// The caller's connection is busy as long as this is here.
+    busy: Option<Busy>,
 }
 
 enum Pieces {
@@ -38,6 +41,8 @@ enum Pieces {
 /// One request's figures, counted when it ends.
 pub(crate) struct Account {
     pub(crate) variant: Arc<Variant>,
+    #[expect(dead_code, reason = "held, not read")]
+    pub(crate) underway: Underway,
     pub(crate) caller: Arc<Caller>,
     pub(crate) canary: Option<Arc<CanaryState>>,
     /// The canary had no part in it, so its time counts for the service's objective.
@@ -70,11 +75,16 @@ pub(crate) struct Compared {
 
 impl AnswerBody {
     pub(crate) fn own(text: Bytes) -> AnswerBody {
-        AnswerBody { pieces: Pieces::Own(Some(text)), account: None, compared: None }
+        AnswerBody { pieces: Pieces::Own(Some(text)), account: None, compared: None, busy: None }
     }
 
     pub(crate) fn none() -> AnswerBody {
-        AnswerBody { pieces: Pieces::Own(None), account: None, compared: None }
+        AnswerBody { pieces: Pieces::Own(None), account: None, compared: None, busy: None }
+    }
+
+    /// Keeps the caller's connection busy until the answer is over.
+    pub(crate) fn keep_busy(&mut self, busy: Busy) {
+        self.busy = Some(busy);
     }
 
     pub(crate) fn passing(
@@ -82,7 +92,8 @@ impl AnswerBody {
         account: Account,
         compared: Option<Compared>,
     ) -> AnswerBody {
-        AnswerBody { pieces: Pieces::Passing(body), account: Some(account), compared }
+        let pieces = Pieces::Passing(body);
+        AnswerBody { pieces, account: Some(account), compared, busy: None }
     }
 
     pub(crate) fn held(
@@ -91,7 +102,8 @@ impl AnswerBody {
         account: Account,
         compared: Option<Compared>,
     ) -> AnswerBody {
-        AnswerBody { pieces: Pieces::Held { first, rest }, account: Some(account), compared }
+        let pieces = Pieces::Held { first, rest };
+        AnswerBody { pieces, account: Some(account), compared, busy: None }
     }
 
     fn ended(&mut self, end: End) {
@@ -190,7 +202,6 @@ impl Drop for AnswerBody {
 impl Drop for Account {
     fn drop(&mut self) {
         let took = self.started.elapsed();
-        self.variant.ended();
         if let Some(source) = &self.source {
             self.variant.received(source.passed());
         }

@@ -4,7 +4,7 @@ use super::answer::{Account, AnswerBody, Compared, End};
 use super::own::Refusal;
 use super::{Exchange, headers, tunnel};
 use crate::canary::answer::{HeldAnswer, hold};
-use crate::figures::{Failure, Variant};
+use crate::figures::{Failure, Underway, Variant};
 use crate::mirror::Collector;
 use crate::upstream::{BodyError, Pool, RequestBody, SendError, Sent, Source};
 use http::header::CONNECTION;
@@ -62,13 +62,12 @@ impl Exchange {
         let plan = &state.plan;
         let is_idempotent = self.head.is_idempotent(Some(&plan.idempotency_header));
         let patience = if is_idempotent { plan.patience } else { plan.answer };
-        variant.begun();
+        let underway = variant.begun();
         let begun = self.send(&upstream.pool, patience).await;
         // Of a request that may be sent twice the body must still be there.
         let may_resend = is_idempotent && self.source.as_ref().is_none_or(Source::is_whole);
         let failed = |failure: Failure, give_up: Refusal, may: bool| {
             variant.failed(failure);
-            variant.ended();
             state.observe(false);
             if may {
                 variant.retried();
@@ -86,10 +85,7 @@ impl Exchange {
                 return failed(error.failure, refusal(&error), may);
             }
             Err(Missing::Late) => return failed(Failure::Timeout, Refusal::Late, may_resend),
-            Err(Missing::Caller(refusal)) => {
-                variant.ended();
-                return ByCanary::Failed(refusal);
-            }
+            Err(Missing::Caller(refusal)) => return ByCanary::Failed(refusal),
         };
         let status = begun.sent.response.status();
         let is_failure = plan.failed.contains(&status.as_u16());
@@ -98,7 +94,7 @@ impl Exchange {
         }
         if status == StatusCode::SWITCHING_PROTOCOLS {
             state.observe(true);
-            let account = self.account(variant, None, None);
+            let account = self.account(variant, underway, None, None);
             return ByCanary::Answered(Box::new(self.tunnel(begun, account)));
         }
         let Begun { sent, overhead, head_at } = begun;
@@ -110,7 +106,7 @@ impl Exchange {
             variant.failed(Failure::Status);
             state.observe(false);
         }
-        let mut account = self.account(variant, Some(sent.lease), Some(status));
+        let mut account = self.account(variant, underway, Some(sent.lease), Some(status));
         account.canary = (!is_failure).then(|| Arc::clone(state));
         variant.answered(status);
         if let Some(source) = &self.source {
@@ -130,12 +126,11 @@ impl Exchange {
         let limit = local.live.plan.timeouts.answer;
         let mut is_last_try = false;
         loop {
-            variant.begun();
+            let underway = variant.begun();
             let missing = match self.send(&local.stable, limit).await {
-                Ok(begun) => return Ok(self.stables_answer(begun, variant)),
+                Ok(begun) => return Ok(self.stables_answer(begun, variant, underway)),
                 Err(missing) => missing,
             };
-            variant.ended();
             match missing {
                 Missing::Caller(refusal) => return Err(refusal),
                 Missing::Late => {
@@ -152,22 +147,29 @@ impl Exchange {
                         return Err(refusal(&error));
                     }
                     variant.retried();
+                    // The others may have been closed at the same time.
+                    local.stable.forget_idle();
                     is_last_try = true;
                 }
             }
         }
     }
 
-    fn stables_answer(&mut self, begun: Begun, variant: &Arc<Variant>) -> Response<AnswerBody> {
+    fn stables_answer(
+        &mut self,
+        begun: Begun,
+        variant: &Arc<Variant>,
+        underway: Underway,
+    ) -> Response<AnswerBody> {
         variant.answered(begun.sent.response.status());
         if begun.sent.response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let account = self.account(variant, None, None);
+            let account = self.account(variant, underway, None, None);
             return self.tunnel(begun, account);
         }
         let Begun { sent, overhead, head_at } = begun;
         let (head, body) = sent.response.into_parts();
         let head = Response::from_parts(head, ());
-        let account = self.account(variant, Some(sent.lease), Some(head.status()));
+        let account = self.account(variant, underway, Some(sent.lease), Some(head.status()));
         let compared = self.compared(&head);
         let answer = self.finish(head.map(|()| AnswerBody::passing(body, account, compared)));
         self.connection.figures().overhead.count(overhead + head_at.elapsed());
@@ -181,7 +183,9 @@ impl Exchange {
         let body = self.source.as_ref().map_or(RequestBody::Empty, Source::attempt);
         let target = pool.connector().upstream();
         let mut request = self.head.to_request(target, http2, body);
-        self.connection.pass_interim(&mut request);
+        if self.head.takes_interim {
+            self.connection.pass_interim(&mut request);
+        }
         let sent_at = Instant::now();
         let sending = pool.send(request, self.source.as_ref(), http2);
         match self.in_time(limit, sent_at, sending).await {
@@ -217,7 +221,9 @@ impl Exchange {
                     Missing::Late
                 });
             }
-            if let Ok(sent) = tokio::time::timeout_at(until.into(), &mut sending).await {
+            // Whose time it is may change meanwhile.
+            let look = until.min(Instant::now() + limit);
+            if let Ok(sent) = tokio::time::timeout_at(look.into(), &mut sending).await {
                 return Ok(sent);
             }
         }
@@ -226,11 +232,13 @@ impl Exchange {
     fn account(
         &mut self,
         variant: &Arc<Variant>,
+        underway: Underway,
         lease: Option<crate::upstream::Lease>,
         status: Option<StatusCode>,
     ) -> Account {
         Account {
             variant: Arc::clone(variant),
+            underway,
             caller: Arc::clone(self.connection.figures()),
             canary: None,
             counts: !self.is_canary,
@@ -256,9 +264,6 @@ impl Exchange {
     fn finish(&self, mut answer: Response<AnswerBody>) -> Response<AnswerBody> {
         headers::strip(answer.headers_mut());
         *answer.version_mut() = Version::HTTP_11;
-        if self.worker.is_draining() && !self.connection.is_http2 {
-            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
         answer
     }
 

@@ -6,9 +6,10 @@ use super::own::Refusal;
 use crate::plan::{Forwarded, Scheme, Upstream};
 use crate::upstream::RequestBody;
 use bytes::BytesMut;
-use http::header::{CONNECTION, CONTENT_TYPE, HOST, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, request};
+use hyper::body::Body;
 
 /// A request's head as it is sent on, to any upstream and as often as need be.
 #[derive(Clone)]
@@ -19,6 +20,8 @@ pub(crate) struct Head {
     pub(crate) headers: HeaderMap,
     /// What a tunnel is asked for, by its name.
     pub(crate) upgrade: Option<HeaderValue>,
+    /// The caller knows answers of class 1xx, as HTTP/1.0 does not.
+    pub(crate) takes_interim: bool,
 }
 
 impl Head {
@@ -31,11 +34,12 @@ impl Head {
         let target =
             parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         let mut all = parts.headers;
+        let takes_interim = parts.version >= Version::HTTP_11;
         let upgrade = if parts.version == Version::HTTP_11 { headers::upgrade(&all) } else { None };
         headers::strip(&mut all);
         headers::strip_expect(&mut all);
         all.remove(HOST);
-        Ok(Head { method: parts.method, target, host, headers: all, upgrade })
+        Ok(Head { method: parts.method, target, host, headers: all, upgrade, takes_interim })
     }
 
     /// Adds what upstreams are told about the caller.
@@ -70,6 +74,7 @@ impl Head {
             host: host.unwrap_or_else(|_| self.host.clone()),
             headers,
             upgrade: self.upgrade.clone(),
+            takes_interim: self.takes_interim,
         }
     }
 
@@ -80,11 +85,10 @@ impl Head {
             .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
     }
 
-    /// Whether it may be sent twice (RFC 9110 9.2.2, or the caller says so).
+    /// Whether it may be sent twice (RFC 9110 9.2.2, or the caller says so). A wish to become something
+    /// else is a GET like any other until `101`.
     pub(crate) fn is_idempotent(&self, header: Option<&http::HeaderName>) -> bool {
-        self.upgrade.is_none()
-            && (self.method.is_idempotent()
-                || header.is_some_and(|name| self.headers.contains_key(name)))
+        self.method.is_idempotent() || header.is_some_and(|name| self.headers.contains_key(name))
     }
 
     /// The request for `upstream`, which may speak HTTP/2.
@@ -101,6 +105,13 @@ impl Head {
             *request.version_mut() = Version::HTTP_2;
             *request.uri_mut() = absolute(upstream, &self.host, self.target.clone());
         } else {
+            // Of a GET with a body of unknown length hyper would send none of it.
+            if request.body().size_hint().exact().is_none()
+                && !request.headers().contains_key(CONTENT_LENGTH)
+            {
+                let chunked = HeaderValue::from_static("chunked");
+                request.headers_mut().insert(TRANSFER_ENCODING, chunked);
+            }
             *request.uri_mut() = Uri::from(self.target.clone());
             request.headers_mut().insert(HOST, self.host.clone());
             if let Some(wish) = &self.upgrade {

@@ -116,6 +116,12 @@ pub(crate) fn say_who_called(
     }
 }
 
+/// Whom the proxy in front of us was called by: the last address in `X-Forwarded-For`.
+pub(crate) fn last_caller(headers: &HeaderMap) -> Option<IpAddr> {
+    let line = headers.get_all(FORWARDED_FOR).iter().next_back()?;
+    line.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+}
+
 /// An address as `X-Forwarded-For` has it.
 pub(crate) fn address_line(address: IpAddr) -> HeaderValue {
     // Digits, dots and colons always make a header.

@@ -20,11 +20,13 @@ pub(crate) use own::Refusal;
 
 use crate::keeping::Kept;
 use crate::mirror::{Copy, Tap};
+use crate::plan::Forwarded;
 use crate::screen::asks_to_upgrade;
 use crate::serve::{Connection, Local, Worker};
 use crate::upstream::Source;
 use head::Said;
-use http::{Request, Response, request};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, StatusCode, request};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
 use std::rc::Rc;
@@ -56,18 +58,25 @@ pub(crate) async fn forward(
     request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     let started = Instant::now();
-    connection.begun();
+    let mut busy = connection.begun();
+    let serving = Rc::clone(&worker);
     let (parts, body) = request.into_parts();
     let asked_to_upgrade = asks_to_upgrade(&parts);
     let answer = match prepare(worker, &connection, parts, body, started) {
         Ok(exchange) => exchange.answer().await,
         Err(refusal) => Err(refusal),
     };
-    connection.ended(asked_to_upgrade);
-    answer.unwrap_or_else(|refusal| {
+    busy.answered(asked_to_upgrade);
+    let mut answer = answer.unwrap_or_else(|refusal| {
         connection.figures().refused(refusal);
         refusal.answer()
-    })
+    });
+    let is_last = serving.is_draining() && !connection.is_http2;
+    if is_last && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer.body_mut().keep_busy(busy);
+    answer
 }
 
 /// Checks a request and makes it ready to be sent on.
@@ -85,7 +94,11 @@ fn prepare(
         parts.headers.remove(&mirror.state.plan.marker);
     }
     let is_canary = local.canary.as_ref().is_some_and(|canary| {
-        let chosen = canary.state.is_chosen(&parts.headers, connection.caller.ip());
+        let in_front = (plan.forwarded == Forwarded::Append)
+            .then(|| headers::last_caller(&parts.headers))
+            .flatten();
+        let caller = in_front.unwrap_or(connection.caller.ip());
+        let chosen = canary.state.is_chosen(&parts.headers, caller);
         parts.headers.remove(&canary.state.plan.tester);
         chosen
     });
@@ -109,7 +122,7 @@ fn prepare(
     };
     let source = if body.is_end_stream() {
         // There is nothing to wait for: the copies go out at once.
-        Tap::new(copies, kept.clone()).end(None);
+        Tap::without_body(copies, kept.as_ref());
         None
     } else {
         let is_tapped = !copies.is_empty() || kept.is_some();

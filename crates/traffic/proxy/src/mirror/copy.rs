@@ -10,6 +10,7 @@ use crate::plan::{CopyHost, Mirror};
 use crate::upstream::{Pool, RequestBody, SendError, Sent};
 use http::HeaderValue;
 use http_body_util::BodyExt;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,6 +18,8 @@ use tokio::sync::oneshot;
 
 /// What marks a copy, in the header named by the plan.
 const MARK: HeaderValue = HeaderValue::from_static("1");
+/// What is read of an answer that is dropped anyway: beyond, hanging up is cheaper than reading on.
+const READ_MOST: u64 = 16 << 20;
 
 /// A mirror as one thread sees it.
 pub(crate) struct LocalMirror {
@@ -31,6 +34,8 @@ pub(crate) struct Copy {
     head: Rc<Head>,
     /// Where the primary's answer will come from, if it is compared.
     primary: Option<oneshot::Receiver<Answer>>,
+    /// It is in a figure: sent, or dropped by a cause. Never in both.
+    is_counted: Rc<Cell<bool>>,
 }
 
 impl Copy {
@@ -46,22 +51,32 @@ impl Copy {
             }
             None => (None, None),
         };
-        (Copy { mirror: Rc::clone(mirror), head: Rc::clone(head), primary }, sender)
+        let (mirror, head) = (Rc::clone(mirror), Rc::clone(head));
+        (Copy { mirror, head, primary, is_counted: Rc::default() }, sender)
     }
 
     /// The same for counting, while the copy itself is under way.
     pub(crate) fn without_primary(&self) -> Copy {
-        Copy { mirror: Rc::clone(&self.mirror), head: Rc::clone(&self.head), primary: None }
+        Copy {
+            mirror: Rc::clone(&self.mirror),
+            head: Rc::clone(&self.head),
+            primary: None,
+            is_counted: Rc::clone(&self.is_counted),
+        }
     }
 
-    /// It is not sent.
+    /// It is not sent, or cannot be finished.
     pub(crate) fn dropped(&self, cause: Cause) {
-        self.mirror.state.figures.dropped(cause);
+        if !self.is_counted.replace(true) {
+            self.mirror.state.figures.dropped(cause);
+        }
     }
 
-    /// It was begun, and cannot be finished.
-    pub(crate) fn cut(&self, cause: Cause) {
-        self.mirror.state.figures.dropped(cause);
+    /// It was sent, whatever became of it.
+    fn was_sent(&self) {
+        if !self.is_counted.replace(true) {
+            self.mirror.state.variant.requested();
+        }
     }
 
     /// Sends it, if as many are not under way already. Waits for nothing.
@@ -72,13 +87,13 @@ impl Copy {
         };
         tokio::task::spawn_local(async move {
             let state = Arc::clone(&self.mirror.state);
-            let _until_the_end = (slot, held);
-            state.variant.begun();
+            let _until_the_end = (slot, held, state.variant.underway());
             let limit = state.plan.deadline;
+            let late = self.without_primary();
             if tokio::time::timeout(limit, self.exchange(body)).await.is_err() {
+                late.was_sent();
                 state.variant.failed(Failure::Timeout);
             }
-            state.variant.ended();
         });
     }
 
@@ -92,6 +107,7 @@ impl Copy {
             Ok(sent) => sent,
             Err(error) => return self.not_sent(&error),
         };
+        self.was_sent();
         let status = sent.response.status();
         let Some((answer, bytes)) = self.read(sent).await else {
             state.variant.failed(Failure::Cut);
@@ -112,7 +128,9 @@ impl Copy {
 
     fn not_sent(&self, error: &SendError) {
         self.mirror.state.variant.failed(error.failure);
-        if !error.was_sent {
+        if error.was_sent {
+            self.was_sent();
+        } else {
             self.dropped(Cause::Refused);
         }
     }
@@ -130,6 +148,9 @@ impl Copy {
             }
             if let Some(answer) = &mut answer {
                 answer.frame(&frame);
+            }
+            if bytes > READ_MOST {
+                return Some((answer.map(Collector::answer), bytes));
             }
         }
         sent.lease.give_back();

@@ -83,10 +83,20 @@ impl Tap {
         self.streams.retain_mut(|streaming| {
             let passed = streaming.sender.send(data);
             if !passed {
-                streaming.copy.cut(Cause::Bytes);
+                streaming.copy.dropped(Cause::Bytes);
             }
             passed
         });
+    }
+
+    /// Sends `copies` of a request without a body, and keeps it in a file.
+    pub(crate) fn without_body(copies: Vec<Copy>, kept: Option<&Kept>) {
+        if let Some(kept) = kept {
+            kept.body_ended();
+        }
+        for copy in copies {
+            copy.send(RequestBody::Empty, None);
+        }
     }
 
     /// The body is whole.
@@ -111,7 +121,7 @@ impl Drop for Tap {
             waiting.copy.dropped(Cause::CallerLeft);
         }
         for streaming in &self.streams {
-            streaming.copy.cut(Cause::CallerLeft);
+            streaming.copy.dropped(Cause::CallerLeft);
         }
     }
 }

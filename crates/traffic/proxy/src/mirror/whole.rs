@@ -41,8 +41,9 @@ impl WholeBody {
         self.next >= frames
     }
 
-    /// Bytes not yet given.
-    pub(crate) fn len(&self) -> u64 {
-        self.parts.pieces.iter().skip(self.next).map(|piece| piece.len() as u64).sum()
+    /// Bytes not yet given; nothing is said of a body with trailers, which only chunks can carry.
+    pub(crate) fn len(&self) -> Option<u64> {
+        let pieces = self.parts.pieces.iter().skip(self.next);
+        self.parts.trailers.is_none().then(|| pieces.map(|piece| piece.len() as u64).sum())
     }
 }

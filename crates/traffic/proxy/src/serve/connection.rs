@@ -63,6 +63,12 @@ pub(crate) struct Connection {
     waker: RefCell<Option<Waker>>,
 }
 
+/// A request of a connection, from its head to the last byte of its answer.
+pub(crate) struct Busy {
+    connection: Rc<Connection>,
+    is_answered: bool,
+}
+
 /// Whether, and how, a connection is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Closing {
@@ -94,20 +100,33 @@ impl Drop for Counted {
     }
 }
 
+impl Busy {
+    /// The head of its answer is there; one that asked for another protocol and did not get it lets what
+    /// comes behind it be read.
+    pub(crate) fn answered(&mut self, asked_to_upgrade: bool) {
+        self.is_answered = true;
+        if asked_to_upgrade {
+            self.connection.wire.stays_http();
+        }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let in_flight = &self.connection.in_flight;
+        in_flight.set(in_flight.get().saturating_sub(1));
+        self.connection.wire.touched();
+        if !self.is_answered {
+            self.connection.figures.left();
+        }
+    }
+}
+
 impl Connection {
     /// A request of it began.
-    pub(crate) fn begun(&self) {
+    pub(crate) fn begun(self: &Rc<Self>) -> Busy {
         self.in_flight.set(self.in_flight.get() + 1);
-    }
-
-    /// A request of it has the head of its answer; one that asked for another protocol and did not get
-    /// it lets what comes behind it be read.
-    pub(crate) fn ended(&self, asked_to_upgrade: bool) {
-        self.in_flight.set(self.in_flight.get().saturating_sub(1));
-        self.wire.touched();
-        if asked_to_upgrade {
-            self.wire.stays_http();
-        }
+        Busy { connection: Rc::clone(self), is_answered: false }
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -220,12 +239,23 @@ async fn sniff(mut stream: TcpStream) -> io::Result<(Stream, Vec<u8>, bool)> {
         }
         let common = first.len().min(PREFACE.len());
         if first[..common] != PREFACE[..common] {
+            if is_no_http(&first) {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it speaks no HTTP"));
+            }
             return Ok((Stream::Plain(stream), first, false));
         }
         if common == PREFACE.len() {
             return Ok((Stream::Plain(stream), first, true));
         }
     }
+}
+
+/// Whether the first line names no version of HTTP: some other protocol, or a broken preface of HTTP/2,
+/// whose sender must not be answered in HTTP/1.1 (RFC 9113 3.4).
+fn is_no_http(first: &[u8]) -> bool {
+    let mut lines = first.split_inclusive(|byte| *byte == b'\n');
+    let line = lines.find(|line| !matches!(*line, b"\n" | b"\r\n")).unwrap_or_default();
+    line.ends_with(b"\n") && memchr::memmem::find(line, b" HTTP/").is_none()
 }
 
 async fn serve_http1(worker: &Rc<Worker>, connection: &Rc<Connection>, wire: Wire) {

@@ -45,7 +45,11 @@ pub(super) fn listen(
 ) -> Result<TcpListener, ListenError> {
     let same = |listener: &TcpListener| listener.local_addr().is_ok_and(|own| own == address);
     if let Some(at) = inherited.iter().position(same) {
-        return Ok(inherited.swap_remove(at));
+        let listener = inherited.swap_remove(at);
+        return match listener.set_nonblocking(true) {
+            Ok(()) => Ok(listener),
+            Err(cause) => Err(ListenError { address, cause }),
+        };
     }
     open(address).map_err(|cause| ListenError { address, cause })
 }

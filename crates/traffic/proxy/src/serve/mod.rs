@@ -18,7 +18,7 @@ mod tls;
 mod wire;
 mod worker;
 
-pub(crate) use connection::Connection;
+pub(crate) use connection::{Busy, Connection};
 pub use listen::ListenError;
 pub use proxy::{Hooks, Proxy, ReloadError, StartError};
 pub(crate) use worker::{Local, Worker};

@@ -63,7 +63,8 @@ fn verdict(connection: &Connection, timeouts: &Timeouts, clock: u64, is_full: bo
     }
     let since = wire.since();
     match wire.phase() {
-        Phase::Head if over(since, timeouts.head) => Closing::AtOnce,
+        // The head of a request behind one that is being answered is not waited for yet.
+        Phase::Head if connection.is_idle() && over(since, timeouts.head) => Closing::AtOnce,
         Phase::Body if over(since, timeouts.stalled) => Closing::AtOnce,
         Phase::Between if connection.is_idle() => {
             let limit =

@@ -53,6 +53,8 @@ pub(crate) struct WireState {
 }
 
 const NOT_BLOCKED: u64 = u64::MAX;
+/// Bytes of 1xx answers that wait for a caller.
+const INTERIM_MOST: usize = 64 << 10;
 
 /// What the caller is sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +156,11 @@ impl WireState {
             text.extend_from_slice(b"\r\n");
         }
         text.extend_from_slice(b"\r\n");
-        self.interim.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&text);
+        let mut interim = self.interim.lock().unwrap_or_else(PoisonError::into_inner);
+        // A caller who takes none of them gets no more.
+        if interim.len() + text.len() <= INTERIM_MOST {
+            interim.extend_from_slice(&text);
+        }
     }
 }
 

@@ -180,6 +180,8 @@ impl Inner {
             Err(frame) => {
                 let trailers = frame.into_trailers().unwrap_or_default();
                 self.trailers = Some(trailers.clone());
+                // Nothing comes behind them, and whoever sends them does not ask again.
+                self.end();
                 Frame::trailers(trailers)
             }
         };
@@ -300,7 +302,9 @@ impl Body for RequestBody {
         match self {
             RequestBody::Empty => SizeHint::with_exact(0),
             RequestBody::Caller(attempt) => attempt.size_hint(),
-            RequestBody::Whole(body) => SizeHint::with_exact(body.len()),
+            RequestBody::Whole(body) => {
+                body.len().map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
             RequestBody::Streamed(_) => SizeHint::default(),
         }
     }

@@ -195,6 +195,11 @@ impl Pool {
         Ok(sender)
     }
 
+    /// Closes all connections without a request.
+    pub(crate) fn forget_idle(&self) {
+        self.idle.borrow_mut().clear();
+    }
+
     /// Closes what was not used for long, or is closed already; called every second.
     pub(crate) fn tidy(&self, now: Instant) {
         self.idle.borrow_mut().retain(|idle| {

@@ -4,12 +4,12 @@
 //! a closure, byte by byte if need be. A [`Caller`] is one connection to the proxy, by raw bytes.
 //! Real services (`go`) are Go programs under `tests/services`.
 
-#![allow(dead_code, reason = "each test file uses its share")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its share")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
 
 use photofinish_proxy::plan::{Canary, Mirror, Plan, Share};
 use photofinish_proxy::{Hooks, MirrorFigures, Proxy, Status};
-use photofinish_testkit::{BuildOptions, Running, build_go_source, wait_until};
+use photofinish_testkit::{BuildOptions, Running, build_go_source, wait_for, wait_until};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
@@ -52,8 +52,10 @@ impl Asked {
 
 fn header(head: &str, name: &str) -> Option<String> {
     let lines = head.lines().skip(1).filter_map(|line| line.split_once(':'));
-    let values: Vec<&str> =
-        lines.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, v)| v.trim()).collect();
+    let values: Vec<&str> = lines
+        .filter(|(found, _)| found.eq_ignore_ascii_case(name))
+        .map(|(_, v)| v.trim())
+        .collect();
     (!values.is_empty()).then(|| values.join(", "))
 }
 
@@ -104,9 +106,11 @@ impl Service {
 
     /// Answers everything with these bytes.
     pub fn says(bytes: &'static [u8]) -> Service {
-        Service::start(move |_, stream| {
-            if stream.write_all(bytes).is_ok() { Next::Keep } else { Next::Close }
-        })
+        Service::start(
+            move |_, stream| {
+                if stream.write_all(bytes).is_ok() { Next::Keep } else { Next::Close }
+            },
+        )
     }
 
     /// Does whatever `serve` does with each connection.
@@ -213,8 +217,7 @@ fn chunks(stream: &mut TcpStream, rest: &mut Vec<u8>, body: &mut Vec<u8>) -> Opt
 /// One request; None at the end of the connection.
 pub fn read_request(stream: &mut TcpStream, rest: &mut Vec<u8>) -> Option<Asked> {
     let head = until(stream, rest, b"\r\n\r\n")?;
-    let mut asked =
-        Asked { head: String::from_utf8_lossy(&head).into_owned(), ..Asked::default() };
+    let mut asked = Asked { head: String::from_utf8_lossy(&head).into_owned(), ..Asked::default() };
     if asked.header("transfer-encoding").is_some() {
         match chunks(stream, rest, &mut asked.body) {
             Some(trailers) => asked.trailers = trailers,
@@ -287,7 +290,7 @@ impl Caller {
 
     #[track_caller]
     pub fn answer(&mut self) -> Answer {
-        self.try_answer(false).expect("an answer")
+        self.try_answer(false).unwrap()
     }
 
     /// Sends a request and reads its answer.
@@ -378,7 +381,7 @@ pub fn start(plan: Plan) -> (Proxy, SocketAddr) {
 /// Waits until nothing is under way any more, and gives the figures.
 #[track_caller]
 pub fn settled(proxy: &Proxy) -> Status {
-    wait_until(SOON, "all that was under way to end", || {
+    wait_for(SOON, "all that was under way to end", || {
         let status = proxy.status();
         let canary = status.canary.as_ref().map_or(0, |canary| canary.variant.in_flight);
         let mirrors: usize = status
@@ -386,9 +389,8 @@ pub fn settled(proxy: &Proxy) -> Status {
             .iter()
             .map(|m| m.under_way.0 + m.under_way.1 + m.variant.in_flight as usize)
             .sum();
-        status.stable.in_flight == 0 && canary == 0 && mirrors == 0
-    });
-    proxy.status()
+        (status.stable.in_flight == 0 && canary == 0 && mirrors == 0).then_some(status)
+    })
 }
 
 /// Copies sent and requests not copied, together.

@@ -1,0 +1,40 @@
+//! A Go process or core file as data: how it was built, functions and lines, threads, goroutines, stacks.
+//!
+//! In: a process number. Out: what every goroutine of it does, read while the process runs on. Everything is
+//! found in stripped programs too, since a Go program carries its function table and the record of its
+//! module always; where the fields of the runtime's structures lie comes from debug information or
+//! from a table by Go version. What is read of another process is a claim that may be false: bounded,
+//! and checked before it is believed; garbage gives an error or less data.
+//!
+//! Not here: what the answers mean (`inspect`), system calls (`sys`). Start at [`Process::open`].
+#![forbid(unsafe_code)]
+
+mod address;
+mod allgs;
+mod binary;
+mod bytes;
+mod code;
+mod core;
+mod error;
+mod goroutine;
+mod heap;
+mod layout;
+mod memory;
+mod module;
+mod process;
+mod reach;
+mod symbols;
+mod unwind;
+
+pub use crate::core::StoppedThread;
+pub use address::{LinkAddr, LoadBias, RuntimeAddr};
+pub use binary::build_info::BuildInfo;
+pub use binary::{Architecture, Binary};
+pub use error::{OpenError, ReadError};
+pub use goroutine::{Goroutine, Pc, StackEnd, Status, Wait, WaitOn};
+pub use layout::{Layout, LayoutSource, wait_reasons_in};
+pub use memory::{Memory, Range};
+pub use photofinish_sys::{NumaNodes, Thread, ThreadState};
+pub use process::{Origin, Process, Snapshot};
+pub use reach::NoHeap;
+pub use symbols::{Frame, Function, PcKind, Symbols};

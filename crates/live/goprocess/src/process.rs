@@ -1,0 +1,295 @@
+//! A Go process, opened: its program read, the runtime's variables found. Nothing stops it.
+//!
+//! Start at [`Process::open`] and [`Process::snapshot`].
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use photofinish_sys::{ForeignMemory, SysError, Thread, ThreadState, auxv, monotonic_now, threads};
+
+use crate::core::{Core, StoppedThread};
+use crate::goroutine::Goroutine;
+use crate::goroutine::raw::RawG;
+use crate::goroutine::read::Reader;
+use crate::goroutine::semaphores::SemaTable;
+use crate::memory::{self, Memory};
+use crate::module::Module;
+use crate::symbols::{Frame, Function, Symbols};
+use crate::unwind::Unwinder;
+use crate::{
+    Binary, BuildInfo, Layout, LayoutSource, LinkAddr, LoadBias, OpenError, Pc, ReadError,
+    RuntimeAddr, allgs, code, goroutine, layout,
+};
+
+/// More of a stack than this is not copied.
+const LARGEST_STACK: u64 = 1 << 20;
+/// Behind a frame: nine words of arguments in registers, and what the caller passes on the stack.
+const SPILLS: u64 = 128;
+
+/// The oldest Go whose structures are known.
+const OLDEST: u32 = 21;
+
+/// A Go process, or what is left of one.
+#[derive(Debug)]
+pub struct Process {
+    origin: Origin,
+    memory: Box<dyn Memory>,
+    binary: Arc<Binary>,
+    build: BuildInfo,
+    bias: LoadBias,
+    layout: Layout,
+    layout_source: LayoutSource,
+    symbols: Symbols,
+    module: Module,
+    allgs: RuntimeAddr,
+    wait_reasons: Vec<Arc<str>>,
+}
+
+/// Where a process is looked at.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// It runs, by this number.
+    Live(u32),
+    /// It left a core file, with these threads.
+    Core(Vec<StoppedThread>),
+}
+
+/// What a process did at about one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Its goroutines, by number; the dead left out.
+    pub goroutines: Vec<Goroutine>,
+    /// Its threads, by number.
+    pub threads: Vec<Thread>,
+}
+
+impl Process {
+    /// Opens the running process `pid`.
+    ///
+    /// # Errors
+    /// It is gone, may not be read, is no Go program, or one that is not understood.
+    pub fn open(pid: u32) -> Result<Process, OpenError> {
+        let refused = |cause| OpenError::Process { pid, cause };
+        let memory = ForeignMemory::open(pid).map_err(refused)?;
+        let auxv = auxv(pid).map_err(refused)?;
+        let link = PathBuf::from(format!("/proc/{pid}/exe"));
+        let path = std::fs::read_link(&link).unwrap_or_else(|_| link.clone());
+        let binary = match Binary::open(&link, &path) {
+            Err(OpenError::File { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {
+                return Err(refused(SysError::Gone { pid }));
+            }
+            opened => opened?,
+        };
+        let entry = auxv.iter().find(|entry| entry.is_entry()).map(|entry| entry.value);
+        let bias = LoadBias(entry.map_or(0, |entry| entry.wrapping_sub(binary.entry.0)));
+        Process::assemble(Origin::Live(pid), Box::new(memory), Arc::new(binary), bias)
+    }
+
+    /// Opens the core file at `core`. `program` is what the process ran, where the core does not say or
+    /// the file is no longer there.
+    ///
+    /// # Errors
+    /// It is no core file, its program is not there, is no Go program, or one that is not understood.
+    pub fn open_core(core: &Path, program: Option<&Path>) -> Result<Process, OpenError> {
+        let opened = Core::open(core)?;
+        let said = opened.program().filter(|said| said.is_file()).map(Path::to_owned);
+        let program = program.map(Path::to_owned).or(said);
+        let program = program.ok_or_else(|| OpenError::NoProgram { path: core.to_owned() })?;
+        let binary = Arc::new(Binary::open(&program, &program)?);
+        let bias = opened.bias(&binary);
+        let origin = Origin::Core(opened.threads(binary.architecture));
+        let memory = Box::new(opened.memory(Arc::clone(&binary), bias));
+        Process::assemble(origin, memory, binary, bias)
+    }
+
+    /// Reads `memory` as that of a process running `binary`.
+    ///
+    /// # Errors
+    /// As [`Process::open`].
+    pub fn assemble(
+        origin: Origin,
+        memory: Box<dyn Memory>,
+        binary: Arc<Binary>,
+        bias: LoadBias,
+    ) -> Result<Process, OpenError> {
+        let path = || binary.path().to_owned();
+        let build = BuildInfo::read(&binary).ok_or_else(|| OpenError::NotGo { path: path() })?;
+        let version = build.go_version.clone();
+        if build.minor().is_some_and(|minor| minor < OLDEST) {
+            return Err(OpenError::TooOld { path: path(), version });
+        }
+        let missing = |what| OpenError::Runtime { what, path: path(), version: version.clone() };
+        let (layout, layout_source) =
+            Layout::of(&binary, &build).ok_or_else(|| missing("the layout of the runtime"))?;
+        let module = Module::find(&*memory, &binary, bias, &layout)
+            .ok_or_else(|| missing("the function table"))?;
+        let table = binary
+            .bytes(module.table.0, module.table.1)
+            .ok_or_else(|| missing("the function table"))?;
+        let symbols = Symbols::new(table, module.text, module.gofunc, Arc::clone(&binary));
+        let symbols = symbols.ok_or_else(|| missing("the function table"))?;
+        let allgs = allgs::find(&*memory, &binary, bias, &layout, &symbols, &module)
+            .ok_or_else(|| missing("the list of goroutines"))?;
+        let wait_reasons =
+            layout::wait_reasons(build.minor()).iter().map(|reason| Arc::from(*reason)).collect();
+        Ok(Process {
+            origin,
+            memory,
+            binary: Arc::clone(&binary),
+            build,
+            bias,
+            layout,
+            layout_source,
+            symbols,
+            module,
+            allgs,
+            wait_reasons,
+        })
+    }
+
+    /// Its number; `None` of a core file.
+    pub fn pid(&self) -> Option<u32> {
+        match self.origin {
+            Origin::Live(pid) => Some(pid),
+            Origin::Core(_) => None,
+        }
+    }
+
+    /// The program's file.
+    pub fn path(&self) -> &Path {
+        self.binary.path()
+    }
+
+    /// How the program was made.
+    pub fn build(&self) -> &BuildInfo {
+        &self.build
+    }
+
+    /// Where the fields of its runtime lie.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// How sure that is.
+    pub fn layout_source(&self) -> LayoutSource {
+        self.layout_source
+    }
+
+    /// Its functions, by addresses of the file.
+    pub fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+
+    /// Its memory.
+    pub fn memory(&self) -> &dyn Memory {
+        &*self.memory
+    }
+
+    /// How much higher it lies than its file says.
+    pub fn bias(&self) -> LoadBias {
+        self.bias
+    }
+
+    /// What stands at `pc`, innermost inlined call first.
+    pub fn frames(&self, pc: Pc) -> Vec<Frame<'_>> {
+        self.symbols.frames(pc.address.linked(self.bias), pc.kind)
+    }
+
+    /// The function that a goroutine was started with, behind the compiler's wrapper.
+    pub fn started(&self, start: RuntimeAddr) -> Option<Function<'_>> {
+        self.symbols.started(start.linked(self.bias))
+    }
+
+    /// The words of each frame of a goroutine's stack, as they are now; `None` if it moved since it was read. To
+    /// each belong the words behind it in which the function may have put its arguments.
+    pub fn frame_words(&self, goroutine: &Goroutine) -> Option<Vec<Vec<u64>>> {
+        let size = u64::from(self.layout.g_size);
+        let read = || memory::bytes(&*self.memory, goroutine.address, size, u64::from(u16::MAX));
+        let before = read()?;
+        let raw = RawG::new(&before, &self.layout);
+        let (pc, sp) = raw.parked_at()?;
+        let is_same = goroutine.stack.first().is_some_and(|first| first.address == pc);
+        if raw.id() != goroutine.id || !is_same {
+            return None;
+        }
+        let len = raw.stack().1.checked_sub(sp)?;
+        let stack =
+            memory::bytes(&*self.memory, RuntimeAddr(sp), len.min(LARGEST_STACK), LARGEST_STACK)?;
+        let after = read()?;
+        if RawG::new(&after, &self.layout).mark() != raw.mark() {
+            return None;
+        }
+        let spans = Unwinder::new(&self.symbols, self.bias).spans(&goroutine.stack, sp);
+        let words = |(from, to): (u64, u64)| {
+            let skip = usize::try_from(from - sp).unwrap_or(usize::MAX);
+            let n_words = usize::try_from((to - from + SPILLS) / 8).unwrap_or(0);
+            let part = stack.get(skip..).unwrap_or_default();
+            let word = |word: &[u8]| word.try_into().map(u64::from_le_bytes).unwrap_or(0);
+            part.chunks_exact(8).take(n_words).map(word).collect()
+        };
+        Some(spans.into_iter().map(words).collect())
+    }
+
+    /// The variables that a function's code names, and its calls: from where, and to what. All by
+    /// addresses of the file. Empty where the processor's code is not understood.
+    pub fn code_of(&self, function: &Function<'_>) -> (Vec<LinkAddr>, Vec<(LinkAddr, LinkAddr)>) {
+        code::what_it_names(&self.binary, function)
+    }
+
+    /// What the linker put where.
+    pub(crate) fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// The variables that the code of a function of the runtime names.
+    pub(crate) fn variables_of(&self, function: &str) -> Vec<RuntimeAddr> {
+        let named = code::named_in(&self.binary, &self.symbols, function);
+        named.into_iter().map(|address| address.loaded(self.bias)).collect()
+    }
+
+    /// The addresses of all `g`s, the dead too; none where the list cannot be read.
+    pub(crate) fn all_addresses(&self) -> Vec<RuntimeAddr> {
+        allgs::addresses(&*self.memory, self.allgs).unwrap_or_default()
+    }
+
+    /// The runtime's table of semaphores, if it is found.
+    pub(crate) fn semaphores(&self) -> Option<SemaTable> {
+        SemaTable::find(&*self.memory, &self.binary, self.bias, &self.layout, &self.symbols)
+    }
+
+    /// All goroutines and threads.
+    ///
+    /// # Errors
+    /// The process is gone or cannot be read any more, or its list of goroutines makes no sense.
+    pub fn snapshot(&self) -> Result<Snapshot, ReadError> {
+        let (threads, stopped) = match &self.origin {
+            Origin::Live(pid) => (threads(*pid)?, &[][..]),
+            Origin::Core(stopped) => (stopped.iter().map(thread_of).collect(), &stopped[..]),
+        };
+        let unwinder = Unwinder::new(&self.symbols, self.bias);
+        let mut reader = Reader::new(&*self.memory, &self.layout, unwinder, &self.wait_reasons);
+        reader.threads = threads
+            .iter()
+            .map(|thread| (thread.tid_inside, thread.tid))
+            .collect::<HashMap<u32, u32>>();
+        reader.stopped = stopped.iter().map(|thread| (thread.tid, *thread)).collect();
+        reader.now = self.memory.is_live().then(monotonic_now);
+        let addresses = allgs::addresses(&*self.memory, self.allgs)?;
+        let mut goroutines = reader.read_all(&addresses)?;
+        goroutine::add_semaphores(self, &mut goroutines);
+        Ok(Snapshot { goroutines, threads })
+    }
+}
+
+/// What a core says of a thread.
+fn thread_of(stopped: &StoppedThread) -> Thread {
+    Thread {
+        tid: stopped.tid,
+        tid_inside: stopped.tid,
+        name: String::new(),
+        state: ThreadState::Stopped,
+        cpu: None,
+        ticks: 0,
+    }
+}

@@ -1,0 +1,122 @@
+//! From a program counter and a copy of a stack to the chain of callers.
+//!
+//! The function table says for every instruction how far the return address is (`pcsp`): exact for all Go code,
+//! stripped or not, whatever the frame pointer holds. Goroutines that do not run are in Go code always,
+//! and their frames repeat a great deal, so what the table says of an instruction is kept.
+//!
+//! Start at [`Unwinder::walk`].
+
+use std::collections::HashMap;
+
+use crate::bytes::u64_at;
+use crate::goroutine::{Pc, StackEnd};
+use crate::symbols::{PcKind, Symbols};
+use crate::{LoadBias, RuntimeAddr};
+
+/// Functions that a signal puts on the stack as if they had been called: what is below them
+/// stopped at any instruction. Source: `runtime/traceback.go`, "injectedCall".
+const INJECTED: &[&str] = &["runtime.sigpanic", "runtime.asyncPreempt", "runtime.debugCallV2"];
+
+/// What there is to do at an instruction.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// The return address is so many bytes above the stack pointer.
+    Up { depth: u64, injected: bool },
+    /// Here the goroutine began.
+    Top { is_exit: bool },
+    /// No Go code, or off to another stack.
+    Lost,
+}
+
+/// A copy of a part of a stack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window<'a> {
+    /// Where the copy begins.
+    pub(crate) base: u64,
+    pub(crate) bytes: &'a [u8],
+    /// There is more of the stack above it.
+    pub(crate) is_part: bool,
+}
+
+/// Why a walk gave no stack: the window is too small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooSmall;
+
+#[derive(Debug)]
+pub(crate) struct Unwinder<'a> {
+    symbols: &'a Symbols,
+    bias: LoadBias,
+    steps: HashMap<RuntimeAddr, Step>,
+}
+
+impl<'a> Unwinder<'a> {
+    pub(crate) fn new(symbols: &'a Symbols, bias: LoadBias) -> Unwinder<'a> {
+        Unwinder { symbols, bias, steps: HashMap::new() }
+    }
+
+    /// The callers from `pc` on, at most `most` of them.
+    pub(crate) fn walk(
+        &mut self,
+        pc: Pc,
+        sp: u64,
+        window: Window<'_>,
+        most: usize,
+    ) -> Result<(Vec<Pc>, StackEnd), TooSmall> {
+        let mut pcs = Vec::with_capacity(16);
+        let (mut pc, mut sp) = (pc, sp);
+        loop {
+            if pcs.len() >= most {
+                return Ok((pcs, StackEnd::Cut));
+            }
+            let (depth, injected) = match self.step(pc.address) {
+                Step::Up { depth, injected } => (depth, injected),
+                Step::Top { is_exit } => {
+                    if !is_exit {
+                        pcs.push(pc);
+                    }
+                    return Ok((pcs, StackEnd::Complete));
+                }
+                Step::Lost => return Ok((pcs, StackEnd::Lost)),
+            };
+            pcs.push(pc);
+            let Some(at) = sp.checked_add(depth) else { return Ok((pcs, StackEnd::Lost)) };
+            let word = at
+                .checked_sub(window.base)
+                .and_then(|skip| u64_at(window.bytes, usize::try_from(skip).ok()?));
+            let Some(caller) = word else {
+                return if window.is_part { Err(TooSmall) } else { Ok((pcs, StackEnd::Lost)) };
+            };
+            let kind = if injected { PcKind::Exact } else { PcKind::Return };
+            pc = Pc { address: RuntimeAddr(caller), kind };
+            sp = at + 8;
+        }
+    }
+
+    /// Where the frames of a chain of callers lie: for each the stack pointer in it, and the end of its frame.
+    pub(crate) fn spans(&mut self, pcs: &[Pc], sp: u64) -> Vec<(u64, u64)> {
+        let mut sp = sp;
+        let mut spans = Vec::with_capacity(pcs.len());
+        for pc in pcs {
+            let Step::Up { depth, .. } = self.step(pc.address) else { break };
+            let Some(end) = sp.checked_add(depth).and_then(|at| at.checked_add(8)) else { break };
+            spans.push((sp, end));
+            sp = end;
+        }
+        spans
+    }
+
+    fn step(&mut self, pc: RuntimeAddr) -> Step {
+        let (symbols, bias) = (self.symbols, self.bias);
+        *self.steps.entry(pc).or_insert_with(|| {
+            let pc = pc.linked(bias);
+            let Some(function) = symbols.function_at(pc) else { return Step::Lost };
+            if function.is_top() {
+                return Step::Top { is_exit: function.name() == "runtime.goexit" };
+            }
+            match function.stack_depth(pc) {
+                Some(depth) => Step::Up { depth, injected: INJECTED.contains(&function.name()) },
+                None => Step::Lost,
+            }
+        })
+    }
+}

@@ -1,0 +1,27 @@
+//! What the goroutines of a process do: listed, filtered, grouped, and who waits for whom.
+//!
+//! In: a [`Process`](photofinish_goprocess::Process). Out: a [`Look`], which is one reading of all its goroutines
+//! with names for everything, and what follows from it. It is not a moment of the process: each goroutine
+//! is as it was when it was read.
+//!
+//! Not here: reading memory (`goprocess`), printing (`photofinish`). Start at [`Look::take`].
+#![forbid(unsafe_code)]
+
+mod cycles;
+mod deadlocks;
+mod filter;
+mod group;
+mod holders;
+mod leaks;
+mod look;
+mod names;
+mod shared;
+
+pub use deadlocks::{Deadlocks, Link};
+pub use filter::{BadFilter, Filter};
+pub use group::{Group, GroupBy, group};
+pub use holders::Evidence;
+pub use leaks::Leak;
+pub use look::{Creator, Look};
+pub use names::Line;
+pub use shared::{Company, company_of};

@@ -1,0 +1,24 @@
+//! What the kernel lets us see of another process: its memory, mappings, threads and processors.
+//!
+//! The one room of photofinish with `unsafe` in it. Nothing here knows of Go. What is read is a claim
+//! of the other process about itself: bounded here, believed nowhere. Nothing here stops or
+//! changes the other process.
+//!
+//! Not here: what the bytes mean (`goprocess`). Start at [`ForeignMemory`].
+
+mod auxv;
+mod clock;
+mod denied;
+mod error;
+mod maps;
+mod memory;
+mod numa;
+mod threads;
+
+pub use auxv::{AuxEntry, auxv, parse_auxv};
+pub use clock::monotonic_now;
+pub use error::SysError;
+pub use maps::{Mapping, mappings};
+pub use memory::{ForeignMemory, Range};
+pub use numa::NumaNodes;
+pub use threads::{Thread, ThreadState, threads};
