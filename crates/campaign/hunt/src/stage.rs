@@ -113,6 +113,7 @@ impl Stage<'_> {
         if let Some(gorace) = &self.plan.gorace {
             environment.push(("GORACE".into(), gorace.into()));
         }
+        let (first_pause, longest_pause) = self.pauses();
         run::Plan {
             environment,
             folder: Some(self.plan.folder.clone()),
@@ -123,20 +124,22 @@ impl Stage<'_> {
             launcher: self.plan.launcher.clone(),
             restart: Restart::OnCrash,
             max_restarts: u32::MAX,
-            first_pause: self.first_pause(),
+            first_pause,
+            longest_pause,
             memory: self.memory,
             gate: self.gate,
             ..run::Plan::new(command, self.plan.spool.clone())
         }
     }
 
-    /// Callers pay for every moment that the normal build is away. A race build that is away finds
-    /// nothing, and a hunt is short.
-    fn first_pause(&self) -> Duration {
-        match self.variant {
-            Variant::Stable => Duration::ZERO,
-            _ => Duration::from_millis(20),
-        }
+    /// The first pause before a restart, and the longest. Callers pay for every moment that the normal
+    /// build is away. A race build that is away finds nothing, and a hunt is short.
+    fn pauses(&self) -> (Duration, Duration) {
+        let (first, longest) = match self.variant {
+            Variant::Stable => (10, 200),
+            _ => (20, 1000),
+        };
+        (Duration::from_millis(first), Duration::from_millis(longest))
     }
 
     fn not_up(&self, ended: bool) -> HuntError {

@@ -63,14 +63,23 @@ fn a_person_reads_both_stacks_the_load_and_the_next_step() {
         "main.(*book).place",
         "book_racy.go",
         "previous ",
-        "callers  ",
-        "  mirror ",
+        "\ncallers ",
+        "\n  canary ",
+        "\n  mirror ",
+        "callers: p99 ",
+        "0 errors that callers saw were its own",
+        "answers compared, 0 differences found",
         "photofinish findings show",
     ] {
         assert!(text.contains(part), "no {part} in:\n{text}");
     }
     let talk = String::from_utf8(output.stderr).unwrap();
-    for part in ["building orders (race)", "answers at http://", "new finding"] {
+    for part in [
+        "building orders (race)",
+        "the mirror answers at http://",
+        "stable, canary, mirror behind http://",
+        "new finding",
+    ] {
         assert!(talk.contains(part), "no {part} in:\n{talk}");
     }
 }
