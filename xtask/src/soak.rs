@@ -31,15 +31,17 @@ const SOAKS: &[(&str, How, &str)] = &[
     ),
     (
         "goprocess",
-        "photofinish-goprocess",
-        "every_go",
+        How::Tests { package: "photofinish-goprocess", word: "every_go" },
         "the goroutines of programs built by every pinned Go, against what they say themselves",
     ),
-    ("gcore", "photofinish-goprocess", "gcore", "the goroutines in a core file that gcore wrote"),
+    (
+        "gcore",
+        How::Tests { package: "photofinish-goprocess", word: "gcore" },
+        "the goroutines in a core file that gcore wrote",
+    ),
     (
         "deadlocks",
-        "photofinish-inspect",
-        "every_go",
+        How::Tests { package: "photofinish-inspect", word: "every_go" },
         "deadlocks and leaks in programs built by every pinned Go",
     ),
     (
