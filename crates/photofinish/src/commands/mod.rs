@@ -1,6 +1,7 @@
 //! The subcommands and the flags that all of them share.
 
 mod build;
+mod catch;
 mod completions;
 mod findings;
 mod hunt;
@@ -59,6 +60,7 @@ enum Command {
     Load(Box<load::LoadArgs>),
     /// Supervise a race build: follow and store what it prints, start it again when it crashes
     Run(Box<run::RunArgs>),
+    Catch(Box<catch::CatchArgs>),
     Inspect(Box<inspect::InspectArgs>),
     Report(report::ReportArgs),
     /// List, show, acknowledge, close, reopen and export findings
@@ -77,6 +79,7 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Build(args) => build::build(*args),
         Command::Load(args) => load::load(*args),
         Command::Run(args) => run::run(*args),
+        Command::Catch(args) => catch::catch(*args),
         Command::Inspect(args) => inspect::inspect(*args),
         Command::Report(args) => report::report(args),
         Command::Findings(args) => findings::findings(args),

@@ -3,6 +3,7 @@
 //! The functions named here return text with its colours in it, to be written to
 //! `anstream::stdout()`, which takes the colours out where nobody sees them.
 
+pub(crate) mod catch;
 mod causes;
 pub(crate) mod error;
 mod finding;
