@@ -13,9 +13,11 @@ use photofinish_goprocess::{LinkAddr, Process};
 use crate::sites::{Site, Sites};
 
 /// How long a site in the quick place is waited at.
-const QUICK: Duration = Duration::from_millis(4);
-/// The most, and how often it doubles before.
-const MOST_DOUBLINGS: u32 = 6;
+const QUICK: Duration = Duration::from_millis(6);
+/// How long in a patient place, the first time.
+const PATIENT: Duration = Duration::from_millis(16);
+/// How often that doubles at most.
+const MOST_DOUBLINGS: u32 = 4;
 /// How long a thread is held at a site.
 const HOLD: Duration = Duration::from_millis(1);
 /// It is held longer where that found nothing.
@@ -110,7 +112,7 @@ impl Queue {
             }
             let patience = match place {
                 Place::Quick => QUICK,
-                Place::Patient => QUICK * (1 << known.missed.min(MOST_DOUBLINGS)),
+                Place::Patient => PATIENT * (1 << known.missed.min(MOST_DOUBLINGS)),
             };
             return Some((site, patience));
         }

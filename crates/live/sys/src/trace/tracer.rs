@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Registers, TraceError};
@@ -16,8 +17,12 @@ use crate::threads;
 
 /// New threads are seized from their first instruction; a new program is told.
 const OPTIONS: libc::c_int = libc::PTRACE_O_TRACECLONE | libc::PTRACE_O_TRACEEXEC;
-/// Another thread of ours may have taken the signal that wakes [`Tracer::wait`].
+/// Another thread of ours may have taken the signal that wakes [`Tracer::wait`]: then we look so often.
 const NAP: Duration = Duration::from_millis(1);
+/// The same where [`block_child_signals`] was called.
+const LONG_NAP: Duration = Duration::from_millis(50);
+/// It was.
+static IS_BLOCKED: AtomicBool = AtomicBool::new(false);
 
 /// The threads of a process, seized.
 #[derive(Debug)]
@@ -57,7 +62,7 @@ impl Tracer {
     /// # Errors
     /// It is gone or traced already, or we have not the right.
     pub fn attach(pid: u32) -> Result<Tracer, TraceError> {
-        block_child_signals();
+        block_in_this_thread();
         let mut tracer = Tracer { pid, threads: BTreeSet::new(), _not_send: PhantomData };
         // Threads may be made while we look; those made by seized ones are seized.
         loop {
@@ -105,7 +110,8 @@ impl Tracer {
             if rest.is_zero() {
                 return None;
             }
-            sleep_until_child(rest.min(NAP));
+            let nap = if IS_BLOCKED.load(Ordering::Relaxed) { LONG_NAP } else { NAP };
+            sleep_until_child(rest.min(nap));
         }
     }
 
@@ -247,9 +253,14 @@ fn read_registers(_tid: u32) -> io::Result<Registers> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Keeps SIGCHLD, by which the kernel tells of a stop, for [`Tracer::wait`]. Threads begun later
-/// by the calling one keep it too; where another takes the signal, a stop is noticed a millisecond later.
+/// Keeps SIGCHLD, by which the kernel tells of a stop, for [`Tracer::wait`], in this thread and those it begins
+/// later. To be called before there are others: one that takes the signal delays the notice of a stop.
 pub fn block_child_signals() {
+    block_in_this_thread();
+    IS_BLOCKED.store(true, Ordering::Relaxed);
+}
+
+fn block_in_this_thread() {
     let set = child_set();
     // SAFETY: `set` is a signal set of ours; the old set is not asked for.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) };
