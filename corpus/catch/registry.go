@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"sync"
+	"time"
 )
 
 // Sessions by user, written at login and looked up by each request.
@@ -38,21 +39,26 @@ func newRegistry() *registry {
 
 func init() {
 	patterns["registry"] = pattern{
-		// The writer locks; the readers forgot to. The runtime notices now and then and would end the
-		// program, so writes are rare.
+		// The writer locks; the readers forgot to. The runtime notices now and then and ends the program,
+		// so neither comes often.
 		racy: func() {
 			r := newRegistry()
-			workers(3, func(worker, round int) {
-				if worker == 0 {
-					if round%512 == 0 {
-						r.mu.Lock()
-						r.login(names[round/512%64], round)
-						r.mu.Unlock()
-					}
-				} else {
-					r.lookup(names[round%64])
+			go func() {
+				for round := 0; ; round++ {
+					r.mu.Lock()
+					r.login(names[round%64], round)
+					r.mu.Unlock()
+					time.Sleep(5 * time.Millisecond)
 				}
-			})
+			}()
+			for reader := 0; reader < 2; reader++ {
+				go func() {
+					for round := 0; ; round++ {
+						r.lookup(names[round%64])
+						time.Sleep(200 * time.Microsecond)
+					}
+				}()
+			}
 		},
 		repaired: func() {
 			r := newRegistry()
