@@ -2,6 +2,7 @@
 //! and a target that never comes to harm.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
+#![allow(clippy::print_stderr, reason = "a test that skips says why")]
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -240,4 +241,81 @@ fn a_target_that_ends_or_is_none_is_told() {
     let gone = told(&mut catch(target.pid(), dir.path(), &[]));
     assert_eq!(gone.code, Some(2));
     assert!(gone.stderr.contains("is gone"), "{}", gone.stderr);
+}
+
+#[test]
+fn a_target_that_is_stopped_and_continued_stays_what_it_was() {
+    if !may_catch() {
+        return;
+    }
+    let target = corpus("counter", "repaired");
+    let pid = target.pid();
+    let dir = temp_dir();
+    let mut command = catch(pid, dir.path(), &["--for", "4s", "--budget", "60%"]);
+    let catching = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until(PATIENCE, "catch holds it", || tracer_of(pid) != 0);
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap();
+        assert!(sent.success());
+    };
+    let ticks = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+        fields[11].parse::<u64>().unwrap()
+    };
+    signal("STOP");
+    // All its threads stand still: no processor time is used between two looks.
+    wait_until(PATIENCE, "it stands still", || {
+        let before = ticks();
+        std::thread::sleep(Duration::from_millis(100));
+        ticks() == before
+    });
+    signal("CONT");
+    let stood = ticks();
+    wait_until(PATIENCE, "it works again", || ticks() > stood);
+    let output = catching.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let before = ticks();
+    wait_until(PATIENCE, "it works without us", || ticks() > before && tracer_of(pid) == 0);
+}
+
+#[test]
+fn a_target_that_becomes_another_program_is_let_go() {
+    if !may_catch() {
+        return;
+    }
+    let dir = temp_dir();
+    // A Go program that starts others and then becomes `sleep` itself.
+    let source = r#"package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+var n int
+
+func main() {
+	fmt.Println("READY")
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); n++ {
+		if out, err := exec.Command("echo", "hello").Output(); err != nil || string(out) != "hello\n" {
+			fmt.Println("child came to harm:", err)
+			os.Exit(1)
+		}
+	}
+	syscall.Exec("/bin/sleep", []string{"sleep", "60"}, nil)
+}
+"#;
+    let binary = photofinish_testkit::build_go_source("becomes", source, &BuildOptions::normal());
+    let target = Running::start(&mut Command::new(binary));
+    target.wait_for_line(PATIENCE, "READY");
+    let told = told(&mut catch(target.pid(), dir.path(), &["--for", "50s", "--budget", "60%"]));
+    assert_eq!(told.code, Some(0), "{}\n{}", told.stderr, target.output());
+    assert!(told.stderr.contains("became another program"), "{}", told.stderr);
+    assert!(!target.output().contains("harm"), "{}", target.output());
+    let name = std::fs::read_to_string(format!("/proc/{}/comm", target.pid())).unwrap();
+    assert_eq!((name.trim(), tracer_of(target.pid())), ("sleep", 0));
 }

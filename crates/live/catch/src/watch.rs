@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use photofinish_goprocess::{Origin, Process};
 use photofinish_model::Fingerprint;
 use photofinish_sys::trace::{
-    Breakpoint, Event, Hit, Registers, StopProgram, Stopped, Tracer, Watching, hurry,
+    Breakpoint, Event, Hit, Registers, StopProgram, Stopped, TraceError, Tracer, Watching, hurry,
 };
 use photofinish_sys::{Mapping, mappings};
 
@@ -106,7 +106,7 @@ impl<'a> Watch<'a> {
         let Origin::Live(pid) = *process.origin() else { return Err(CatchError::NotRunning) };
         if cfg!(not(target_arch = "x86_64")) {
             let architecture = std::env::consts::ARCH;
-            return Err(photofinish_sys::trace::TraceError::Architecture { architecture }.into());
+            return Err(TraceError::Architecture { architecture }.into());
         }
         let queue = Queue::new(Sites::find(process, plan), plan.only_maps);
         if queue.is_empty() {
@@ -143,9 +143,8 @@ impl<'a> Watch<'a> {
                 Ok(breakpoints) => {
                     watch.threads.insert(tid, breakpoints);
                 }
-                // One that ended meanwhile has none; if it was not that, all of them fail.
-                Err(error) if watch.threads.is_empty() && tid == pid => return Err(error),
-                Err(_) => {}
+                Err(error) if error.is_gone() => watch.over |= tid == pid,
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(watch)
@@ -309,7 +308,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn open(&self, tid: u32) -> Result<Breakpoints, CatchError> {
+    fn open(&self, tid: u32) -> Result<Breakpoints, TraceError> {
         let site = |_| Breakpoint::stopping(tid, self.somewhere, &self.program);
         let sites = (0..PLACES.len()).map(site).collect::<Result<_, _>>()?;
         Ok(Breakpoints { sites, data: Breakpoint::sampling(tid, self.somewhere)? })

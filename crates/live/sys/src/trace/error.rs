@@ -69,6 +69,15 @@ impl TraceError {
         }
     }
 
+    /// Whether the thread, or the process, is no more.
+    pub fn is_gone(&self) -> bool {
+        match self {
+            TraceError::Process(SysError::Gone { .. }) => true,
+            TraceError::Breakpoint { cause, .. } => cause.raw_os_error() == Some(libc::ESRCH),
+            _ => false,
+        }
+    }
+
     /// What `PTRACE_SEIZE` of a thread of `pid` failed with.
     pub(super) fn seize(pid: u32, cause: io::Error) -> TraceError {
         if cause.raw_os_error() == Some(libc::EPERM)
