@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use photofinish_testkit::{
-    BuildOptions, Running, build_go, free_port, temp_dir, wait_until, workspace_root,
+    BuildOptions, Running, build_go, free_port, go_toolchain_version, temp_dir, wait_until,
+    workspace_root,
 };
 use serde_json::Value;
 
@@ -31,7 +32,11 @@ fn may_catch() -> bool {
 }
 
 fn corpus(pattern: &str, variant: &str) -> Running {
-    let binary = build_go(workspace_root().join("corpus/catch"), &BuildOptions::normal());
+    corpus_built(pattern, variant, &BuildOptions::normal())
+}
+
+fn corpus_built(pattern: &str, variant: &str, options: &BuildOptions) -> Running {
+    let binary = build_go(workspace_root().join("corpus/catch"), options);
     let running = Running::start(Command::new(binary).args([pattern, variant]));
     running.wait_for_line(PATIENCE, "READY");
     running
@@ -72,7 +77,10 @@ fn functions(race: &Value) -> Vec<Vec<String>> {
 
 /// Catches the race of a corpus program; its two stacks must lead through `both`.
 fn assert_caught(pattern: &str, both: &str) -> Value {
-    let target = corpus(pattern, "racy");
+    assert_caught_in(&corpus(pattern, "racy"), pattern, both)
+}
+
+fn assert_caught_in(target: &Running, pattern: &str, both: &str) -> Value {
     let dir = temp_dir();
     let look = ["--for", "50s", "--budget", "60%", "--until-first"];
     let told = told(&mut catch(target.pid(), dir.path(), &look));
@@ -120,6 +128,36 @@ fn a_map_race_is_told_as_a_race_build_tells_it() {
     let stacks = functions(&race);
     assert!(stacks.iter().all(|stack| stack[0].starts_with("runtime.map")), "{stacks:?}");
     assert!(race["raw"].as_str().unwrap().contains("WARNING: DATA RACE"));
+}
+
+#[test]
+fn the_maps_of_go_before_1_24_are_watched_where_they_keep_their_flags() {
+    if !may_catch() {
+        return;
+    }
+    let options = BuildOptions::normal().with(&go_toolchain_version("1.23"));
+    let target = corpus_built("registry", "racy", &options);
+    let race = assert_caught_in(&target, "registry", "main.(*registry).lo");
+    assert_eq!(race["pattern"], "concurrent-map");
+}
+
+#[test]
+fn a_race_is_one_finding_whether_a_race_build_or_catch_saw_it() {
+    if !may_catch() {
+        return;
+    }
+    let caught = assert_caught("counter", "main.(*stats).countRacy");
+    let detected = corpus_built("counter", "racy", &BuildOptions::race());
+    detected.wait_for_line(PATIENCE, "WARNING: DATA RACE");
+    wait_until(PATIENCE, "a whole report", || detected.output().matches("=====").count() >= 6);
+    let dir = temp_dir();
+    let log = dir.path().join("log");
+    std::fs::write(&log, detected.output()).unwrap();
+    let mut parse = Command::new(env!("CARGO_BIN_EXE_photofinish"));
+    let parsed = parse.args(["report", "parse", "--format", "json"]).arg(log).output().unwrap();
+    let reports: Vec<Value> = serde_json::from_slice(&parsed.stdout).unwrap();
+    let fingerprints: Vec<&Value> = reports.iter().map(|race| &race["fingerprint"]).collect();
+    assert!(fingerprints.contains(&&caught["fingerprint"]), "{caught:#}\n{fingerprints:?}");
 }
 
 #[test]
