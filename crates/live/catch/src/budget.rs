@@ -14,7 +14,7 @@ const ADVANCE: Duration = Duration::from_millis(50);
 pub(crate) struct Budget {
     began: Instant,
     processor_then: Duration,
-    /// Processors' time earned per time that passes.
+    /// Processors' time earned per time that passes, beside the advance.
     rate: f64,
     advance: Duration,
     held: Duration,
@@ -24,11 +24,15 @@ impl Budget {
     /// `share` of `processors`, for a run of `duration`. Called in the thread whose time is counted.
     pub(crate) fn new(share: f64, processors: u32, duration: Duration) -> Budget {
         let rate = share.clamp(0.0, 1.0) * f64::from(processors.max(1));
+        let duration = duration.clamp(Duration::from_millis(1), Duration::from_secs(3600));
+        let advance = duration.mul_f64(rate).min(ADVANCE);
+        // What is there from the beginning is not earned again.
+        let rate = (rate - advance.as_secs_f64() / duration.as_secs_f64()).max(0.0);
         Budget {
             began: Instant::now(),
             processor_then: thread_cpu_time(),
             rate,
-            advance: duration.min(Duration::from_secs(3600)).mul_f64(rate).min(ADVANCE),
+            advance,
             held: Duration::ZERO,
         }
     }
