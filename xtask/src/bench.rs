@@ -1,4 +1,4 @@
-//! `cargo xtask bench NAME [--record]`: runs `bench/NAME/run` and prints its table.
+//! `cargo xtask bench NAME [--record] [OPTION…]`: runs `bench/NAME/run OPTION…` and prints its table.
 //!
 //! A benchmark is an executable that prints Markdown on stdout and talk on stderr; `bench/README.md`
 //! has the conventions. It finds a release build of photofinish in `$PHOTOFINISH` and Go on PATH. `--record`
@@ -26,10 +26,10 @@ pub(crate) fn names() -> Vec<String> {
 
 pub(crate) fn bench(arguments: &[String]) -> Outcome {
     let record = arguments.iter().any(|argument| argument == "--record");
-    let name = arguments.iter().find(|argument| !argument.starts_with("--"));
-    let Some(name) = name.filter(|name| names().contains(name)) else {
+    let mut rest = arguments.iter().filter(|argument| *argument != "--record");
+    let Some(name) = rest.next().filter(|name| names().contains(name)) else {
         return Err(format!(
-            "cargo xtask bench NAME [--record], where NAME is one of {}",
+            "cargo xtask bench NAME [--record] [OPTION…], where NAME is one of {}",
             names().join(", ")
         ));
     };
@@ -38,6 +38,7 @@ pub(crate) fn bench(arguments: &[String]) -> Outcome {
     }
     let folder = workspace_root().join("bench").join(name);
     let output = tools::command(folder.join("run"))?
+        .args(rest)
         .env("PHOTOFINISH", target_dir().join("release/photofinish"))
         .env("CARGO_TARGET_DIR", target_dir())
         .stderr(Stdio::inherit())

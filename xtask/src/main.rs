@@ -48,7 +48,7 @@ const COMMANDS: &[Command] = &[
     ("deny", "[--advisories]", "licences, bans and sources of dependencies", deny::deny),
     (
         "bench",
-        "NAME [--record]",
+        "NAME [--record] [OPTION…]",
         "run a benchmark; --record puts its table into bench/RESULTS.md",
         bench::bench,
     ),
@@ -81,7 +81,7 @@ fn main() -> ExitCode {
 
 fn help(_: &[String]) -> Outcome {
     for (name, arguments, what, _) in COMMANDS {
-        println!("cargo xtask {:<24} {what}", format!("{name} {arguments}"));
+        println!("cargo xtask {:<34} {what}", format!("{name} {arguments}"));
     }
     println!("\nsteps of test: {}", test::names().join(", "));
     println!("benchmarks: {}", bench::names().join(", "));

@@ -1,18 +1,32 @@
-//! `cargo xtask soak NAME`: the long variant of a test, which looks at `PHOTOFINISH_SOAK`.
+//! `cargo xtask soak NAME`: what takes too long for every day.
 //!
-//! The same test runs short in `cargo xtask test`; here it gets its full number of rounds.
+//! Some are the long variant of a test, which looks at `PHOTOFINISH_SOAK`: the same test runs short in
+//! `cargo xtask test`; here it gets its full number of rounds. The others drive `photofinish proxy`, built for
+//! release, for as long as one wants, and live in files of their own.
+
+mod growth;
+mod kills;
+mod slow;
+mod stage;
 
 use std::process::ExitCode;
 
 use crate::steps::{count, read_cargo};
 use crate::{Outcome, tools};
 
-/// Name, crate, a word in the names of its tests, what it is.
-const SOAKS: &[(&str, &str, &str, &str)] = &[
+/// How a soak is run.
+enum How {
+    /// The tests of a package with this word in their names.
+    Tests { package: &'static str, word: &'static str },
+    /// A function that gets what was said behind the name.
+    Own(fn(&[String]) -> Outcome),
+}
+
+/// Name, how it is run, what it is.
+const SOAKS: &[(&str, How, &str)] = &[
     (
         "kill200",
-        "photofinish",
-        "kill",
+        How::Tests { package: "photofinish", word: "kill" },
         "SIGKILL of run and of its child, 200 times: nothing lost, nothing counted twice",
     ),
     (
@@ -21,23 +35,37 @@ const SOAKS: &[(&str, &str, &str, &str)] = &[
         "every_go",
         "the goroutines of programs built by every pinned Go, against what they say themselves",
     ),
+    ("gcore", "photofinish-goprocess", "gcore", "the goroutines in a core file that gcore wrote"),
     (
-        "gcore",
-        "photofinish-goprocess",
-        "gcore",
-        "the goroutines in a core file that gcore wrote",
+        "deadlocks",
+        "photofinish-inspect",
+        "every_go",
+        "deadlocks and leaks in programs built by every pinned Go",
     ),
     (
         "race-suite",
-        "photofinish-supervise",
-        "race_suite",
+        How::Tests { package: "photofinish-supervise", word: "race_suite" },
         "Go's own race suite passes with what a light build leaves out",
     ),
     (
         "toolchains",
-        "photofinish-testkit",
-        "pinned",
+        How::Tests { package: "photofinish-testkit", word: "pinned" },
         "every pinned Go is fetched and builds a race program",
+    ),
+    (
+        "proxy-kills",
+        How::Own(kills::kills),
+        "[--for 10m] a canary killed every 2 s under 500 requests a second: no caller sees an error",
+    ),
+    (
+        "proxy-growth",
+        How::Own(growth::growth),
+        "[--requests 100m] canary and mirror on: the proxy's memory does not grow",
+    ),
+    (
+        "proxy-slow",
+        How::Own(slow::slow),
+        "slowloris, slow bodies, slow readers, 10,000 idle connections: good callers see no error",
     ),
 ];
 
@@ -46,14 +74,20 @@ pub(crate) fn names() -> Vec<&'static str> {
 }
 
 pub(crate) fn soak(arguments: &[String]) -> Outcome {
-    let wanted = match arguments {
-        [name] => SOAKS.iter().find(|(known, ..)| known == name),
-        _ => None,
-    };
-    let Some((_, package, word, what)) = wanted else {
+    let (name, rest) = arguments.split_first().unzip();
+    let wanted = SOAKS.iter().find(|(known, ..)| Some(*known) == name.map(String::as_str));
+    let rest = rest.unwrap_or_default();
+    let Some((_, how, what)) = wanted else {
         return Err(format!("cargo xtask soak NAME, where NAME is one of {}", names().join(", ")));
     };
     println!("{what}");
+    match how {
+        How::Own(run) => run(rest),
+        How::Tests { package, word } => tests(package, word),
+    }
+}
+
+fn tests(package: &str, word: &str) -> Outcome {
     let mut command = tools::cargo()?;
     command.env("PHOTOFINISH_SOAK", "1").args(["test", "--package", package]);
     command.args(["--", word, "--include-ignored", "--nocapture", "--test-threads=1"]);

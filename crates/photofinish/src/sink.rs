@@ -31,6 +31,11 @@ impl StoreSink {
         self
     }
 
+    /// Another one, into the same findings.
+    pub(crate) fn another(&self) -> StoreSink {
+        StoreSink::new(self.path.clone()).with_owner_rules(self.owner_rules.clone())
+    }
+
     /// Does something with the store; after a failure it is opened anew next time.
     fn with<T>(
         &mut self,

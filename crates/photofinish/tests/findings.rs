@@ -5,7 +5,8 @@
 use assert_cmd::Command;
 use jiff::Timestamp;
 use photofinish_model::{
-    Access, Detector, Frame, GoroutineId, GoroutineState, Kind, Op, Race, Stack,
+    Access, AnswerDiff, Answered, Detector, Frame, GoroutineId, GoroutineState, Kind, Op, Race,
+    Stack,
 };
 use photofinish_store::{NewSighting, OwnerRules, Source, Store};
 use std::path::{Path, PathBuf};
@@ -353,4 +354,67 @@ fn a_reader_that_goes_away_is_no_error() {
         .unwrap();
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn an_answer_that_differs_says_where_what_and_how_often() {
+    let service = Service { dir: tempfile::tempdir().unwrap() };
+    let side = |value: &str| Answered {
+        status: 200,
+        content_type: "application/json".into(),
+        value: value.into(),
+    };
+    let mut store = Store::open(service.store()).unwrap();
+    for (key, place, differed) in [("a", "$.total", 1), ("b", "$.total", 3), ("c", "$.tax", 1)] {
+        let diff = AnswerDiff {
+            route: "GET /orders/{}".into(),
+            place: place.into(),
+            primary: side("1999"),
+            mirror: side("29\x1b[2J98"),
+            request: Some("GET /orders/17?x=1".into()),
+            compared: 5214,
+            differed,
+        };
+        let sighting = NewSighting {
+            key,
+            race: &diff.to_race(),
+            source: Source::Mirror,
+            service: Some("orders"),
+            build: None,
+            host: None,
+            pid: None,
+            at: Timestamp::now(),
+        };
+        store.record(&sighting).unwrap();
+    }
+    let list = service.stdout(&["list", "total"]);
+    assert!(list.contains("answer-diff"), "{list}");
+    assert!(list.contains("GET /orders/{} answers differently at $.total"), "{list}");
+    let id = service.id("total");
+    let text = service.stdout(&["show", &id]);
+    assert!(text.starts_with("GET /orders/{} answers differently at $.total\n"), "{text}");
+    for part in [
+        "  where  GET /orders/{} at $.total\n",
+        "primary  1999  (200 application/json)\n",
+        " mirror  29\\u{1b}[2J98  (200 application/json)\n",
+        "request  GET /orders/17?x=1\n",
+        "  often  3 of 5214 compared answers of this route\n",
+        "sync.Pool",
+        "mirror ×2",
+        "next: photofinish findings ack",
+    ] {
+        assert!(text.contains(part), "{part} in:\n{text}");
+    }
+    let markdown = service.stdout(&["export", "--format", "markdown", "total"]);
+    assert!(
+        markdown.starts_with("## GET /orders/{} answers differently at $.total\n"),
+        "{markdown}"
+    );
+    assert!(
+        markdown.contains("```text\nANSWER DIFFERS: GET /orders/{} at $.total\n"),
+        "{markdown}"
+    );
+    let sarif = service.json(&["export", "--format", "sarif"]);
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    assert!(results.iter().all(|result| result["locations"].as_array().unwrap().len() == 1));
 }

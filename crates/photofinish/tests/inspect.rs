@@ -199,3 +199,42 @@ fn the_process_goes_on_when_we_are_killed_while_looking() {
         });
     }
 }
+
+#[test]
+fn a_deadlock_ends_in_exit_status_1_and_is_told_with_its_stacks() {
+    let folder = workspace_root().join("crates/live/inspect/tests/programs/stuck");
+    let stuck = Running::start(&mut Command::new(build_go(folder, &BuildOptions::normal())));
+    stuck.wait_for_line(PATIENCE, "READY");
+    let pid = stuck.pid().to_string();
+    let (code, text, _) = told(&inspect(&[&pid, "deadlocks"]).output().unwrap());
+    assert_eq!(code, Some(1));
+    assert_eq!(text.matches("deadlock of 2 goroutines  likely").count(), 2, "{text}");
+    assert!(text.contains("leak of 3 goroutines") && text.contains("main.transfer"), "{text}");
+    let output = inspect(&[&pid, "deadlocks", "--format", "json"]).output().unwrap();
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let ring = json["cycles"][0].as_array().unwrap();
+    assert_eq!(ring[0]["held_by"], ring[1]["goroutine"]);
+    assert_eq!(ring[1]["held_by"], ring[0]["goroutine"]);
+    assert!(ring[0]["waits_for"].as_str().unwrap().starts_with("0x"));
+    assert_eq!(json["leaks"][0]["created_at"]["function"], "main.ask");
+
+    let well = parked();
+    // It has goroutines that wait on nil channels on purpose.
+    let output = inspect(&[&well.pid().to_string(), "deadlocks", "--format", "json"]).output();
+    let json: Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
+    assert_eq!(json["cycles"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn threads_are_shown_with_the_goroutines_on_them() {
+    let running = parked();
+    let threads = json(&running, &["threads"]);
+    let on_thread = |thread: &&Value| thread["goroutine"] != Value::Null;
+    let busy: Vec<&Value> = threads.as_array().unwrap().iter().filter(on_thread).collect();
+    let [one] = busy[..] else { panic!("the one in read(2): {busy:?}") };
+    assert!(one["function"]["function"].as_str().unwrap().starts_with("main.start"), "{one}");
+    assert!(one["cpu"].is_u64() && one["state"] == "sleeping", "{one}");
+    let text = run(&running, &["threads"]);
+    assert_eq!(text.lines().count(), threads.as_array().unwrap().len(), "{text}");
+    assert!(text.contains("in a system call"), "{text}");
+}

@@ -8,6 +8,9 @@
     reason = "a failed step of a test should fail the test"
 )]
 
+#[path = "load/replay.rs"]
+mod replay;
+
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -44,8 +47,12 @@ impl Server {
 
     /// What the server saw, asked over a connection of our own.
     fn seen(&self) -> Value {
+        self.asked("/count")
+    }
+
+    fn asked(&self, path: &str) -> Value {
         let mut stream = std::net::TcpStream::connect(&self.address).unwrap();
-        stream.write_all(b"GET /count HTTP/1.0\r\n\r\n").unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
         let answer = std::io::read_to_string(stream).unwrap();
         serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
     }

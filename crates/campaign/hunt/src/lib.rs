@@ -1,42 +1,60 @@
 //! The main job: build the service twice, run it, drive load at it, collect what the detector prints.
 //!
-//! In: a [`Plan`] and a way to reach the store. Out: an [`Outcome`]: which findings were seen and when, what load
-//! each build held, how its process ended. The normal build gets a short run of the same load first (the
-//! baseline), so that what the race build costs *here* is measured and not quoted; a normal build that
-//! dies of a map fatal meanwhile is a finding like any other.
+//! In: a [`Plan`] and a way to reach the store. Out: an [`Outcome`]: which findings were seen, by whom and when, what
+//! load was held, how each process ended. The normal build gets a short run of the load straight (the
+//! baseline), so that what everything else costs *here* is measured and not quoted. Then three processes run
+//! behind our proxy at once, on the service's port: the normal build, a race build that answers a share of
+//! the requests (canary), and another that gets a copy of them (mirror). A normal build that dies of a map
+//! fatal meanwhile is a finding like any other.
+//!
+//! A service of which two cannot run side by side is hunted one build after the other ([`Ways::Alone`]).
 //!
 //! Every process runs under `supervise`, so killing a hunt at any moment loses no report: the next `run`,
 //! `hunt` or `findings` delivers what the spool still holds.
 //!
-//! Not here: storage (a [`Sink`] is handed in), flags and tables (the binary). Start at [`hunt`].
+//! Not here: storage (a [`Sink`] is handed in), flags and tables (the binary). Start at [`hunt`], then
+//! `together`.
 
 #![forbid(unsafe_code)]
 
+mod alone;
+mod drive;
+mod error;
+mod front;
 mod outcome;
 mod plan;
+mod ports;
 mod ready;
 mod stage;
 mod tally;
+mod together;
 
-pub use outcome::{Outcome, SeenFinding, VariantOutcome};
+pub use error::HuntError;
+pub use outcome::{Outcome, SeenBy, SeenFinding, Through, VariantOutcome};
+pub use photofinish_proxy::compare::{Differing, Values};
+pub use photofinish_proxy::plan::Share;
 pub use photofinish_supervise::Sink;
-pub use plan::{Plan, Service};
+pub use plan::{Compared, Plan, Proxied, Service, Ways};
 pub use ready::{Place, PlaceError};
 
-use photofinish_load::{LoadError, Snapshot, Stop, Summary};
-use photofinish_supervise::build::{self, BuildError};
-use photofinish_supervise::run::{Event, RunError};
-use stage::{Ready, Stage};
+use photofinish_load::{Snapshot, Stop};
+use photofinish_proxy::Status;
+use photofinish_supervise::build;
+use photofinish_supervise::run::Event;
 use std::path::PathBuf;
 use std::time::Duration;
 use tally::Tally;
 
-/// Which build of the service is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Which process of the service is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Variant {
-    /// The normal build, for comparison.
+    /// The normal build.
     Stable,
-    /// The build with the race detector.
+    /// The build with the race detector that answers a share of the requests.
+    Canary,
+    /// The build with the race detector that gets a copy of them.
+    Mirror,
+    /// The build with the race detector, alone with the whole load.
     Race,
 }
 
@@ -47,82 +65,45 @@ pub enum Progress<'a> {
     Build(build::Progress),
     /// A variant was started, its output goes to this file.
     Starting(Variant, PathBuf),
-    /// It answers, after so long.
-    Ready(Variant, Duration),
-    /// Load is driven at it; so many findings were seen until now.
-    Load(Variant, &'a Snapshot<'a>, usize),
-    /// Its supervisor has something to tell.
+    /// It answers at this place, after so long.
+    Ready(Variant, &'a Place, Duration),
+    /// The proxy has these behind it.
+    Proxied(&'a [Variant]),
+    /// Load is driven; so many findings were seen until now.
+    Load(Target<'a>, &'a Snapshot<'a>, usize),
+    /// A variant's supervisor has something to tell.
     Supervisor(Variant, &'a Event),
-    /// It is being stopped.
-    Stopping(Variant),
+    /// The proxy has something to tell.
+    Proxy(&'a photofinish_proxy::Event),
+    /// The mirror's answers differ here from those that callers got: `GET /orders/{} answers differently at body`.
+    Differs(&'a str),
+    /// Everything is being stopped.
+    Stopping,
 }
 
-/// Why a hunt could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum HuntError {
-    /// The service's address cannot be used.
-    #[error(transparent)]
-    Place(#[from] PlaceError),
-    /// It could not be built.
-    #[error(transparent)]
-    Build(#[from] BuildError),
-    /// It could not be run.
-    #[error(transparent)]
-    Run(#[from] RunError),
-    /// Load could not be driven at it.
-    #[error("cannot drive load at {url}")]
-    Load {
-        /// Where.
-        url: String,
-        /// Why.
-        source: Box<LoadError>,
-    },
-    /// It was built, but there is no binary to run.
-    #[error("`{package}` is {n_commands} commands; hunt runs one")]
-    NotOneCommand {
-        /// What was to be built.
-        package: String,
-        /// How many main packages that names.
-        n_commands: usize,
-    },
-    /// It ended before it answered.
-    #[error("the {} build of {service} ended before it answered at {url}{}", variant.word(), tail_text(tail))]
-    Ended {
-        /// Which build.
-        variant: Variant,
-        /// The service.
-        service: String,
-        /// Where it should have answered.
-        url: String,
-        /// Its last lines.
-        tail: String,
-    },
-    /// It runs, but does not answer.
-    #[error("the {} build of {service} did not answer at {url} within {} s{}", variant.word(), waited.as_secs(), tail_text(tail))]
-    NotReady {
-        /// Which build.
-        variant: Variant,
-        /// The service.
-        service: String,
-        /// Where it should have answered.
-        url: String,
-        /// How long it was waited for.
-        waited: Duration,
-        /// Its last lines.
-        tail: String,
-    },
-    /// A file of the hunt's own cannot be written.
-    #[error("cannot write {}", path.display())]
-    Write {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+/// Where load is driven at.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// One build, straight.
+    Build(Variant),
+    /// The proxy, which has counted this.
+    Proxy(&'a Status),
 }
 
-fn tail_text(tail: &str) -> String {
-    if tail.is_empty() { String::new() } else { format!("; its last lines:\n{tail}") }
+/// Told of every answer of the mirror that differs from the one a caller got, from a thread of its own.
+/// Dropped when the hunt's traffic has ended; what it still holds must be recorded by then.
+pub type Tell = Box<dyn Fn(&Differing, Values) + Send>;
+
+/// How a hunt reaches the store.
+pub trait Keep {
+    /// A way into the store, for each variant that runs.
+    fn sink(&mut self) -> Box<dyn Sink>;
+
+    /// Somebody who makes findings of answers that differ, and delivers them into `sink` as seen in `build`.
+    ///
+    /// # Errors
+    /// The machine gives no thread for it.
+    fn differences(&mut self, sink: Box<dyn Sink>, build: Option<&str>) -> std::io::Result<Tell>;
 }
 
 impl Variant {
@@ -130,38 +111,30 @@ impl Variant {
     pub fn word(self) -> &'static str {
         match self {
             Variant::Stable => "stable",
+            Variant::Canary => "canary",
+            Variant::Mirror => "mirror",
             Variant::Race => "race",
         }
     }
-}
 
-impl HuntError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+    /// The role its findings are filed under.
+    fn source(self) -> &'static str {
         match self {
-            HuntError::Place(error) => error.hint(),
-            HuntError::Build(error) => error.hint(),
-            HuntError::Run(error) => error.hint(),
-            HuntError::Load { .. } | HuntError::Write { .. } => None,
-            HuntError::NotOneCommand { .. } => Some("name one main package with --package".into()),
-            HuntError::Ended { .. } => {
-                Some("give it what it needs with --arg and --env, or in [service] of photofinish.toml".into())
-            }
-            HuntError::NotReady { .. } => Some(
-                "check that --url is where it listens; --ready-timeout gives it more time, --ready another path".into(),
-            ),
+            Variant::Stable | Variant::Race => "load",
+            Variant::Canary => "canary",
+            Variant::Mirror => "mirror",
         }
     }
 }
 
-/// Makes the hunt that `plan` describes. `sink` gives access to the store, once for each variant that runs;
-/// `stop` ends it early, with what was seen until then.
+/// Makes the hunt that `plan` describes. `keep` gives access to the store; `stop` ends it early, with what was
+/// seen until then.
 ///
 /// # Errors
 /// See [`HuntError`]. Reports seen before an error are stored all the same.
 pub fn hunt(
     plan: &Plan,
-    sink: &mut dyn FnMut() -> Box<dyn Sink>,
+    keep: &mut dyn Keep,
     stop: &Stop,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Outcome, HuntError> {
@@ -175,70 +148,27 @@ pub fn hunt(
         }
     };
     let tally = Tally::default();
-    let mut variants = Vec::new();
-    let wanted = [
-        (Variant::Stable, package.normal, plan.baseline),
-        (Variant::Race, package.race, plan.duration),
-    ];
-    for (variant, binary, duration) in wanted {
-        let Some(binary) = binary.filter(|_| !duration.is_zero() && !stop.is_stopped()) else {
-            continue;
-        };
-        let stage = Stage {
-            plan,
-            variant,
-            binary: &binary,
-            build_label: package.revision.label(),
-            tally: &tally,
-        };
-        let ready = stage.start(sink(), progress)?;
-        variants.push(drive(&stage, ready, duration, stop, progress)?);
-    }
+    let mut field = Field { plan, package: &package, tally: &tally, keep, stop, progress };
+    let (variants, through) = match &plan.ways {
+        Ways::Alone => (field.alone()?, None),
+        Ways::Proxied(proxied) => field.together(proxied)?,
+    };
     Ok(Outcome {
         go_version: built.go_version.clone(),
         light: built.light,
         findings: tally.findings(),
         variants,
+        through,
         built,
     })
 }
 
-/// Drives load at a variant that is ready, then stops it and takes what it still has to say.
-fn drive(
-    stage: &Stage<'_>,
-    mut ready: Ready,
-    duration: Duration,
-    stop: &Stop,
-    progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<VariantOutcome, HuntError> {
-    let plan = stage.plan;
-    let variant = stage.variant;
-    stage.tally.start(variant);
-    let load_plan =
-        photofinish_load::Plan { end: photofinish_load::End::After(duration), ..plan.load.clone() };
-    let summary = photofinish_load::run(&load_plan, stop, |now| {
-        for event in ready.events() {
-            progress(Progress::Supervisor(variant, &event));
-        }
-        progress(Progress::Load(variant, now, stage.tally.len()));
-    });
-    progress(Progress::Stopping(variant));
-    let outcome = ready.finish();
-    let load: Summary = summary.map_err(|source| HuntError::Load {
-        url: plan.service.place.url(""),
-        source: Box::new(source),
-    })?;
-    Ok(VariantOutcome::new(stage, outcome?, load))
-}
-
-impl Outcome {
-    /// The race build's part.
-    pub fn race(&self) -> Option<&VariantOutcome> {
-        self.variants.iter().find(|variant| variant.variant == Variant::Race)
-    }
-
-    /// The normal build's part.
-    pub fn stable(&self) -> Option<&VariantOutcome> {
-        self.variants.iter().find(|variant| variant.variant == Variant::Stable)
-    }
+/// Where a hunt takes place: everything its parts need of each other.
+struct Field<'a> {
+    plan: &'a Plan,
+    package: &'a build::BuiltPackage,
+    tally: &'a Tally,
+    keep: &'a mut dyn Keep,
+    stop: &'a Stop,
+    progress: &'a mut dyn FnMut(Progress<'_>),
 }

@@ -4,6 +4,7 @@ use crate::Variant;
 use crate::stage::Stage;
 use photofinish_load::Summary;
 use photofinish_model::{Fingerprint, Kind};
+use photofinish_proxy::Status;
 use photofinish_supervise::build::Built;
 use photofinish_supervise::run;
 use std::path::PathBuf;
@@ -18,10 +19,24 @@ pub struct Outcome {
     pub light: bool,
     /// The findings seen, in the order of their first sighting.
     pub findings: Vec<SeenFinding>,
-    /// The variants that ran, in that order.
+    /// The variants that ran, in the order of [`Variant`].
     pub variants: Vec<VariantOutcome>,
+    /// What went through the proxy, if there was one.
+    pub through: Option<Through>,
     /// What was built.
     pub built: Built,
+}
+
+/// What went through the proxy.
+#[derive(Clone, Debug)]
+pub struct Through {
+    /// The load, as callers saw it.
+    pub load: Summary,
+    /// What the proxy counted.
+    pub status: Status,
+    /// How often the mirror's answers turned out to differ from those that callers got, as far as they
+    /// are compared.
+    pub differences: u64,
 }
 
 /// One finding, as far as this hunt saw it.
@@ -35,11 +50,18 @@ pub struct SeenFinding {
     pub new: bool,
     /// It was thought to be repaired.
     pub regressed: bool,
-    /// The variant that showed it first.
+    /// Who saw it, the first of them in front.
+    pub by: Vec<SeenBy>,
+}
+
+/// One variant's sightings of a finding.
+#[derive(Clone, Copy, Debug)]
+pub struct SeenBy {
+    /// Which variant.
     pub variant: Variant,
-    /// How long load had been driven at that variant when it was first seen.
+    /// How long load had been driven at it when it first saw the finding.
     pub first_after: Duration,
-    /// How often this hunt saw it.
+    /// How often it did.
     pub sightings: u64,
 }
 
@@ -52,8 +74,8 @@ pub struct VariantOutcome {
     pub binary: PathBuf,
     /// The binary's size in bytes.
     pub binary_size: u64,
-    /// The load it was given and what it made of it.
-    pub load: Summary,
+    /// The load it was given straight, without the proxy, and what it made of it.
+    pub load: Option<Summary>,
     /// How often it was started: 1, and once more for each crash.
     pub starts: u32,
     /// How its last process ended.
@@ -70,8 +92,49 @@ pub struct VariantOutcome {
     pub log: PathBuf,
 }
 
+impl Outcome {
+    /// One variant's part.
+    pub fn of(&self, variant: Variant) -> Option<&VariantOutcome> {
+        self.variants.iter().find(|outcome| outcome.variant == variant)
+    }
+
+    /// The whole load: through the proxy, or at the race build that had it alone.
+    pub fn load(&self) -> Option<&Summary> {
+        let alone = || self.of(Variant::Race)?.load.as_ref();
+        self.through.as_ref().map(|through| &through.load).or_else(alone)
+    }
+
+    /// The load driven straight at the normal build, to compare with.
+    pub fn baseline(&self) -> Option<&Summary> {
+        self.of(Variant::Stable)?.load.as_ref()
+    }
+
+    /// How many findings `variant` saw, and how long load had been driven at it by the first.
+    pub fn found_by(&self, variant: Variant) -> (usize, Option<Duration>) {
+        let by = self.findings.iter().flat_map(|seen| &seen.by);
+        let times: Vec<Duration> =
+            by.filter(|by| by.variant == variant).map(|by| by.first_after).collect();
+        (times.len(), times.into_iter().min())
+    }
+}
+
+impl Through {
+    /// Requests that the canary failed and callers saw fail: those that the normal build was not asked
+    /// about instead.
+    pub fn lost_to_the_canary(&self) -> u64 {
+        self.status.canary.as_ref().map_or(0, |canary| {
+            let failed: u64 = canary.variant.failures.iter().sum();
+            failed.saturating_sub(canary.variant.retries)
+        })
+    }
+}
+
 impl VariantOutcome {
-    pub(crate) fn new(stage: &Stage<'_>, outcome: run::Outcome, load: Summary) -> VariantOutcome {
+    pub(crate) fn new(
+        stage: &Stage<'_>,
+        outcome: run::Outcome,
+        load: Option<Summary>,
+    ) -> VariantOutcome {
         VariantOutcome {
             variant: stage.variant,
             binary: stage.binary.path.clone(),

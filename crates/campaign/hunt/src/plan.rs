@@ -1,6 +1,7 @@
-//! What to hunt: the service, how it is built and run, what load is driven, for how long.
+//! What to hunt: the service, how it is built and run, which ways it is watched, what load is driven, for how long.
 
 use crate::ready::{Place, PlaceError};
+use photofinish_proxy::plan::Share;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,9 +14,11 @@ pub struct Plan {
     pub service: Service,
     /// How it is built, normally and with `-race`.
     pub build: photofinish_supervise::build::Plan,
+    /// How the race build gets its traffic.
+    pub ways: Ways,
     /// GORACE options over the ones chosen.
     pub gorace: Option<String>,
-    /// What the race build may use, in bytes; decides `history_size`.
+    /// What a race build may use, in bytes; decides `history_size`.
     pub memory: Option<u64>,
     /// Where reports wait until the store has them.
     pub spool: photofinish_supervise::spool::Spool,
@@ -25,10 +28,47 @@ pub struct Plan {
     pub launcher: Vec<OsString>,
     /// The requests and how many at a time; how long is set by the hunt.
     pub load: photofinish_load::Plan,
-    /// How long load is driven at the race build.
+    /// How long the whole load is driven.
     pub duration: Duration,
-    /// How long load is driven at the normal build before, to compare with. Zero: not at all.
+    /// How long load is driven straight at the normal build before, to compare with. Zero: not at all.
     pub baseline: Duration,
+}
+
+/// How the race build gets its traffic.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ways {
+    /// Behind our proxy, together with the normal build, all at once.
+    Proxied(Proxied),
+    /// Alone with the whole load, after the normal build: for a service of which two cannot run side by side.
+    Alone,
+}
+
+/// The builds behind the proxy. The normal build answers what nothing else does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proxied {
+    /// How many of the requests a race build answers. None: there is no canary.
+    pub canary: Share,
+    /// How many of the requests another race build gets a copy of, whatever their method. None: there
+    /// is no mirror.
+    pub mirror: Share,
+    /// What of the mirror's answers is compared with those that callers got.
+    pub compare: Option<Compared>,
+    /// Any request may be sent to the normal build after the canary failed it in the middle, a `POST` too:
+    /// our own requests are marked so. Then the canary's end costs no caller an answer.
+    pub resend: bool,
+    /// How long, after a crash, the next start of a race build waits for somebody to acknowledge its
+    /// findings. Zero: not at all.
+    pub gate: Duration,
+}
+
+/// What of two answers is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compared {
+    /// Whether both are JSON where they say so: the builds have each a state of their own, so their values
+    /// may differ rightly, but broken JSON is broken.
+    Shape,
+    /// Everything: right for a service whose answers depend on the request alone.
+    Values,
 }
 
 /// The Go service: where it listens and how it is started.
@@ -40,7 +80,7 @@ pub struct Service {
     pub args: Vec<String>,
     /// Added to its environment; `{port}` stands for the port.
     pub env: BTreeMap<String, String>,
-    /// Where it listens.
+    /// Where callers find it.
     pub place: Place,
     /// The path that answers once it is ready; without it, accepting connections is enough.
     pub ready: Option<String>,
@@ -49,22 +89,48 @@ pub struct Service {
 }
 
 impl Service {
-    /// Its arguments with the port in place.
-    pub fn filled_args(&self) -> Vec<String> {
-        self.args.iter().map(|arg| self.fill(arg)).collect()
+    /// Its arguments, for a build that listens at `place`.
+    pub fn args_at(&self, place: &Place) -> Vec<String> {
+        self.args.iter().map(|arg| fill(arg, place)).collect()
     }
 
-    /// Its environment with the port in place.
-    pub fn filled_env(&self) -> Vec<(String, String)> {
-        self.env.iter().map(|(name, value)| (name.clone(), self.fill(value))).collect()
+    /// Its environment, for a build that listens at `place`.
+    pub fn env_at(&self, place: &Place) -> Vec<(String, String)> {
+        self.env.iter().map(|(name, value)| (name.clone(), fill(value, place))).collect()
+    }
+
+    /// Whether it can be told where to listen, so that several of it run side by side.
+    pub fn takes_a_port(&self) -> bool {
+        self.args.iter().chain(self.env.values()).any(|text| text.contains(PORT))
     }
 
     /// Refuses to start where somebody else listens.
     pub fn check(&self) -> Result<(), PlaceError> {
         self.place.must_be_free()
     }
+}
 
-    fn fill(&self, text: &str) -> String {
-        text.replace("{port}", &self.place.port.to_string())
+impl Proxied {
+    /// Race builds that run.
+    pub(crate) fn n_race_builds(&self) -> u64 {
+        u64::from(self.canary != Share::NONE) + u64::from(self.mirror != Share::NONE)
     }
+}
+
+impl Default for Proxied {
+    fn default() -> Self {
+        Proxied {
+            canary: Share::ppm(250_000),
+            mirror: Share::ALL,
+            compare: Some(Compared::Shape),
+            resend: true,
+            gate: Duration::from_millis(250),
+        }
+    }
+}
+
+const PORT: &str = "{port}";
+
+fn fill(text: &str, place: &Place) -> String {
+    text.replace(PORT, &place.port.to_string())
 }

@@ -3,8 +3,9 @@
 //! Plain `std` sockets: one small request now and then. A service behind TLS is ready once it accepts
 //! connections; a ready path is asked over plain HTTP only.
 
+use crate::ports::free_port;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 const POLL: Duration = Duration::from_millis(50);
@@ -80,9 +81,16 @@ impl Place {
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         let mut place = Place { scheme: scheme.to_owned(), host: host.to_owned(), port, path };
         if port == 0 {
-            place.port = free_port(host)?;
+            place.port = port_of(host, &[])?;
         }
         Ok(place)
+    }
+
+    /// The same service on another port, a free one that is none of `taken`'s.
+    pub fn beside(&self, taken: &[&Place]) -> Result<Place, PlaceError> {
+        let mut ports: Vec<u16> = taken.iter().map(|place| place.port).collect();
+        ports.push(self.port);
+        Ok(Place { port: port_of(&self.host, &ports)?, ..self.clone() })
     }
 
     /// The URL of `path` there.
@@ -173,15 +181,14 @@ impl PlaceError {
     }
 }
 
-fn free_port(host: &str) -> Result<u16, PlaceError> {
-    let no_port = |source| PlaceError::NoPort { host: host.to_owned(), source };
-    let listener = TcpListener::bind((host.trim_matches(['[', ']']), 0)).map_err(no_port)?;
-    Ok(listener.local_addr().map_err(no_port)?.port())
+fn port_of(host: &str, taken: &[u16]) -> Result<u16, PlaceError> {
+    free_port(host, taken).map_err(|source| PlaceError::NoPort { host: host.to_owned(), source })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::TcpListener;
 
     #[test]
     fn a_url_becomes_a_place() {

@@ -1,10 +1,11 @@
-//! Which findings a hunt saw, when, and how often: a [`Sink`] in front of the store's.
+//! Which findings a hunt saw, by which way, when, and how often: a [`Sink`] in front of the store's.
 
-use crate::{SeenFinding, Variant};
+use crate::{SeenBy, SeenFinding, Variant};
 use photofinish_model::Fingerprint;
 use photofinish_supervise::{Delivered, Sighted, Sink, SinkError};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 /// What was seen until now. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -12,14 +13,14 @@ pub(crate) struct Tally(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    load_started: Option<(Variant, Instant)>,
+    load_started: HashMap<Variant, Instant>,
     findings: Vec<SeenFinding>,
 }
 
 impl Tally {
     /// Load begins at `variant`: times count from here.
     pub(crate) fn start(&self, variant: Variant) {
-        self.state().load_started = Some((variant, Instant::now()));
+        self.state().load_started.entry(variant).or_insert_with(Instant::now);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -42,24 +43,27 @@ impl Tally {
 
     fn count(&self, variant: Variant, sighted: &Sighted, delivered: &Delivered) {
         let mut state = self.state();
-        let started = state.load_started.filter(|(of, _)| *of == variant);
-        let first_after = started.map_or_else(Default::default, |(_, at)| at.elapsed());
-        let known =
-            state.findings.iter_mut().find(|seen| seen.fingerprint == delivered.fingerprint);
-        match known {
-            Some(seen) => {
-                seen.sightings += 1;
-                seen.regressed |= delivered.regressed;
+        let started = state.load_started.get(&variant);
+        let first_after = started.map_or(Duration::ZERO, Instant::elapsed);
+        let seen = state.findings.iter().position(|seen| seen.fingerprint == delivered.fingerprint);
+        let seen = match seen {
+            Some(at) => &mut state.findings[at],
+            None => {
+                state.findings.push(SeenFinding {
+                    fingerprint: delivered.fingerprint.clone(),
+                    kind: sighted.race.kind,
+                    new: delivered.new,
+                    regressed: false,
+                    by: Vec::new(),
+                });
+                let last = state.findings.len() - 1;
+                &mut state.findings[last]
             }
-            None => state.findings.push(SeenFinding {
-                fingerprint: delivered.fingerprint.clone(),
-                kind: sighted.race.kind,
-                new: delivered.new,
-                regressed: delivered.regressed,
-                variant,
-                first_after,
-                sightings: 1,
-            }),
+        };
+        seen.regressed |= delivered.regressed;
+        match seen.by.iter_mut().find(|by| by.variant == variant) {
+            Some(by) => by.sightings += 1,
+            None => seen.by.push(SeenBy { variant, first_after, sightings: 1 }),
         }
     }
 }
@@ -83,5 +87,9 @@ impl Sink for TallySink {
 
     fn acknowledged(&mut self, fingerprint: &Fingerprint) -> Result<bool, SinkError> {
         self.inner.acknowledged(fingerprint)
+    }
+
+    fn started(&mut self, service: &str, build: &str, at: SystemTime) -> Result<(), SinkError> {
+        self.inner.started(service, build, at)
     }
 }

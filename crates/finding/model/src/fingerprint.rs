@@ -92,6 +92,10 @@ fn touch_of_library(function: &str) -> Touch {
 }
 
 fn parts(race: &Race) -> Vec<String> {
+    // The route and the place, whose numbers are names: `/v1`, `$.line2`.
+    if race.kind == Kind::AnswerDiff {
+        return vec![race.headline.clone()];
+    }
     let mut places: Vec<String> = match race.kind {
         Kind::Deadlock if race.accesses.is_empty() => {
             race.others.iter().map(|g| place(&g.stack)).collect()

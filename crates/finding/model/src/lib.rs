@@ -10,12 +10,14 @@
 
 #![forbid(unsafe_code)]
 
+mod answer_diff;
 mod code;
 mod fingerprint;
 mod function;
 mod pattern;
 mod race;
 
+pub use answer_diff::{AnswerDiff, Answered};
 pub use code::{CodeOrigin, user_frame};
 pub use fingerprint::Fingerprint;
 pub use function::{canonical_function, package_of, short_function};

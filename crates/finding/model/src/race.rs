@@ -56,6 +56,9 @@ pub enum Kind {
     SignalUnsafe,
     /// The detector itself failed: out of shadow memory, too many goroutines, a bad option.
     DetectorFailure,
+    /// The race build answered a copy of a request differently: no report, but perhaps what a race did.
+    /// See [`AnswerDiff`](crate::AnswerDiff).
+    AnswerDiff,
 }
 
 /// Who saw the race.
@@ -67,7 +70,7 @@ pub enum Detector {
     GoRuntime,
     /// ThreadSanitizer of LLVM or GCC: C, C++, Rust, Swift.
     LlvmTsan,
-    /// photofinish itself (`catch`, `inspect`).
+    /// photofinish itself (`catch`, `inspect`, answers compared by `proxy`).
     Photofinish,
 }
 
@@ -291,6 +294,7 @@ words!(Kind, "kind", {
     ThreadLeak => "thread-leak",
     SignalUnsafe => "signal-unsafe",
     DetectorFailure => "detector-failure",
+    AnswerDiff => "answer-diff",
 });
 
 words!(Detector, "detector", {

@@ -11,7 +11,7 @@ use crate::lifecycle::State;
 use crate::open::Store;
 use crate::sighting::Source;
 use jiff::Timestamp;
-use photofinish_model::{Fingerprint, Pattern, Race, UnknownWord};
+use photofinish_model::{Fingerprint, Kind, Pattern, Race, UnknownWord};
 use rusqlite::{OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -134,7 +134,12 @@ impl Store {
         let error = self.error("read");
         let sample: RaceJson = serde_json::from_str(&row.sample)
             .map_err(|cause| json_error(&row.fingerprint, cause))?;
-        let race = Race::try_from(sample).map_err(|cause| word_error(&row.fingerprint, cause))?;
+        let mut race =
+            Race::try_from(sample).map_err(|cause| word_error(&row.fingerprint, cause))?;
+        if race.kind == Kind::AnswerDiff {
+            // All its sightings tell as much, and the latest has the counts so far.
+            race.raw.clone_from(&row.latest_raw);
+        }
         let sources = self.seen(row.id, "source").map_err(&error)?.into_iter();
         let sources = sources
             .map(|seen| Ok((word(&seen.name, &row.fingerprint)?, seen.count)))

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{at, by_mia, empty_store, race, sighting};
-use photofinish_model::{Fingerprint, Kind, Race};
+use photofinish_model::{AnswerDiff, Fingerprint, Kind, Pattern, Race};
 use photofinish_store::json::FindingJson;
 use photofinish_store::{
     Action, CodeOwners, Filter, NewSighting, OwnerRules, Repository, Source, State, Store,
@@ -309,4 +309,30 @@ fn the_json_of_a_finding_has_what_scripts_were_promised() {
     assert_eq!(value["race"]["accesses"][0]["op"], "read");
     assert_eq!(value["history"][1]["by"], "mia");
     assert_eq!(serde_json::from_value::<FindingJson>(value).unwrap(), json);
+}
+
+#[test]
+fn answers_that_differ_in_one_place_are_one_finding_with_the_counts_of_the_latest() {
+    let mut kept = empty_store();
+    let diff = |compared, differed| AnswerDiff {
+        route: "GET /orders/{}".into(),
+        place: "$.total".into(),
+        request: Some(format!("GET /orders/{compared}")),
+        compared,
+        differed,
+        ..AnswerDiff::default()
+    };
+    let (first, later) = (diff(27, 1).to_race(), diff(5214, 3).to_race());
+    let other = AnswerDiff { place: "$.tax".into(), ..diff(5300, 1) }.to_race();
+    let id = kept.store.record(&sighting("a", &first)).unwrap().fingerprint;
+    let again = NewSighting { at: at(1_100), source: Source::Mirror, ..sighting("b", &later) };
+    assert_eq!(kept.store.record(&again).unwrap().fingerprint, id);
+    assert!(kept.store.record(&sighting("c", &other)).unwrap().new);
+    let finding = kept.store.finding(&id).unwrap();
+    assert_eq!(finding.title, "GET /orders/{} answers differently at $.total");
+    assert_eq!((finding.count, finding.pattern), (2, Pattern::AnswerDiff));
+    assert_eq!(AnswerDiff::read(&finding.race.raw), Some(diff(5214, 3)));
+    assert_eq!(AnswerDiff::read(&finding.first_raw), Some(diff(27, 1)));
+    let json = serde_json::to_value(FindingJson::from(&finding)).unwrap();
+    assert_eq!(json["race"]["answer_diff"]["differed"], 3);
 }

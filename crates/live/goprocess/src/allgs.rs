@@ -3,11 +3,11 @@
 //! Its address comes from the symbols, or from the code that appends to it, or from a search among all
 //! variables; in each case the list is believed only when what it lists looks like goroutines.
 
+use crate::code::{named_in, slices_in};
 use crate::goroutine::raw::RawG;
 use crate::memory::{self, Memory, Range};
 use crate::module::Module;
 use crate::symbols::Symbols;
-use crate::variables::{named_in, slices_in};
 use crate::{Binary, Layout, LoadBias, ReadError, RuntimeAddr};
 
 /// More goroutines than this are not read.

@@ -24,6 +24,8 @@ pub(crate) struct Module {
     pub(crate) gofunc: LinkAddr,
     /// Variables with pointers in them that begin as zero, and those without.
     pub(crate) bss: [(RuntimeAddr, RuntimeAddr); 2],
+    /// Variables with pointers in them that begin as something.
+    pub(crate) data: (RuntimeAddr, RuntimeAddr),
 }
 
 impl Module {
@@ -74,6 +76,7 @@ impl Module {
             table: (table, len),
             text,
             gofunc: linked(layout.moduledata_gofunc)?,
+            data: span(layout.moduledata_data, layout.moduledata_edata)?,
             bss: [
                 span(layout.moduledata_bss, layout.moduledata_ebss)?,
                 span(layout.moduledata_noptrbss, layout.moduledata_enoptrbss)?,

@@ -10,16 +10,22 @@ use photofinish_sys::{ForeignMemory, SysError, Thread, ThreadState, auxv, monoto
 
 use crate::core::{Core, StoppedThread};
 use crate::goroutine::Goroutine;
+use crate::goroutine::raw::RawG;
 use crate::goroutine::read::Reader;
 use crate::goroutine::semaphores::SemaTable;
-use crate::memory::Memory;
+use crate::memory::{self, Memory};
 use crate::module::Module;
 use crate::symbols::{Frame, Function, Symbols};
 use crate::unwind::{Unwinder, Window};
 use crate::{
-    Binary, BuildInfo, Layout, LayoutSource, LoadBias, OpenError, Pc, ReadError, RuntimeAddr,
-    allgs, goroutine, layout,
+    Binary, BuildInfo, Layout, LayoutSource, LinkAddr, LoadBias, OpenError, Pc, ReadError,
+    RuntimeAddr, allgs, code, goroutine, layout,
 };
+
+/// More of a stack than this is not copied.
+const LARGEST_STACK: u64 = 1 << 20;
+/// Behind a frame: nine words of arguments in registers, and what the caller passes on the stack.
+const SPILLS: u64 = 128;
 
 /// The oldest Go whose structures are known.
 const OLDEST: u32 = 21;
@@ -35,6 +41,7 @@ pub struct Process {
     layout: Layout,
     layout_source: LayoutSource,
     symbols: Symbols,
+    module: Module,
     allgs: RuntimeAddr,
     wait_reasons: Vec<Arc<str>>,
 }
@@ -135,6 +142,7 @@ impl Process {
             layout,
             layout_source,
             symbols,
+            module,
             allgs,
             wait_reasons,
         })
@@ -204,6 +212,58 @@ impl Process {
     /// The function that a goroutine was started with, behind the compiler's wrapper.
     pub fn started(&self, start: RuntimeAddr) -> Option<Function<'_>> {
         self.symbols.started(start.linked(self.bias))
+    }
+
+    /// The words of each frame of a goroutine's stack, as they are now; `None` if it moved since it was read. To
+    /// each belong the words behind it in which the function may have put its arguments.
+    pub fn frame_words(&self, goroutine: &Goroutine) -> Option<Vec<Vec<u64>>> {
+        let size = u64::from(self.layout.g_size);
+        let read = || memory::bytes(&*self.memory, goroutine.address, size, u64::from(u16::MAX));
+        let before = read()?;
+        let raw = RawG::new(&before, &self.layout);
+        let (pc, sp) = raw.parked_at()?;
+        let is_same = goroutine.stack.first().is_some_and(|first| first.address == pc);
+        if raw.id() != goroutine.id || !is_same {
+            return None;
+        }
+        let len = raw.stack().1.checked_sub(sp)?;
+        let stack =
+            memory::bytes(&*self.memory, RuntimeAddr(sp), len.min(LARGEST_STACK), LARGEST_STACK)?;
+        let after = read()?;
+        if RawG::new(&after, &self.layout).mark() != raw.mark() {
+            return None;
+        }
+        let spans = Unwinder::new(&self.symbols, self.bias).spans(&goroutine.stack, sp);
+        let words = |(from, to): (u64, u64)| {
+            let skip = usize::try_from(from - sp).unwrap_or(usize::MAX);
+            let n_words = usize::try_from((to - from + SPILLS) / 8).unwrap_or(0);
+            let part = stack.get(skip..).unwrap_or_default();
+            let word = |word: &[u8]| word.try_into().map(u64::from_le_bytes).unwrap_or(0);
+            part.chunks_exact(8).take(n_words).map(word).collect()
+        };
+        Some(spans.into_iter().map(words).collect())
+    }
+
+    /// The variables that a function's code names, and its calls: from where, and to what. All by
+    /// addresses of the file. Empty where the processor's code is not understood.
+    pub fn code_of(&self, function: &Function<'_>) -> (Vec<LinkAddr>, Vec<(LinkAddr, LinkAddr)>) {
+        code::what_it_names(&self.binary, function)
+    }
+
+    /// What the linker put where.
+    pub(crate) fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// The variables that the code of a function of the runtime names.
+    pub(crate) fn variables_of(&self, function: &str) -> Vec<RuntimeAddr> {
+        let named = code::named_in(&self.binary, &self.symbols, function);
+        named.into_iter().map(|address| address.loaded(self.bias)).collect()
+    }
+
+    /// The addresses of all `g`s, the dead too; none where the list cannot be read.
+    pub(crate) fn all_addresses(&self) -> Vec<RuntimeAddr> {
+        allgs::addresses(&*self.memory, self.allgs).unwrap_or_default()
     }
 
     /// The runtime's table of semaphores, if it is found.

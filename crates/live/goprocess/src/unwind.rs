@@ -92,6 +92,19 @@ impl<'a> Unwinder<'a> {
         }
     }
 
+    /// Where the frames of a chain of callers lie: for each the stack pointer in it, and the end of its frame.
+    pub(crate) fn spans(&mut self, pcs: &[Pc], sp: u64) -> Vec<(u64, u64)> {
+        let mut sp = sp;
+        let mut spans = Vec::with_capacity(pcs.len());
+        for pc in pcs {
+            let Step::Up { depth, .. } = self.step(pc.address) else { break };
+            let Some(end) = sp.checked_add(depth).and_then(|at| at.checked_add(8)) else { break };
+            spans.push((sp, end));
+            sp = end;
+        }
+        spans
+    }
+
     fn step(&mut self, pc: RuntimeAddr) -> Step {
         let (symbols, bias) = (self.symbols, self.bias);
         *self.steps.entry(pc).or_insert_with(|| {

@@ -5,8 +5,10 @@
 mod common;
 
 use common::{compare, start, told};
-use photofinish_goprocess::{LayoutSource, Process, RuntimeAddr, Status, Wait, WaitOn};
-use photofinish_testkit::{BuildOptions, PINNED, go_toolchain_version};
+use photofinish_goprocess::{LayoutSource, OpenError, Process, RuntimeAddr, Status, Wait, WaitOn};
+use photofinish_testkit::{
+    BuildOptions, PINNED, go_toolchain, go_toolchain_version, workspace_root,
+};
 
 /// What a stripped build is given.
 const STRIPPED: &str = "-ldflags=-s -w";
@@ -151,4 +153,89 @@ fn labels_and_waits_are_right(running: &photofinish_testkit::Running) {
     let in_syscall = snapshot.goroutines.iter().find(|found| found.status == Status::Syscall);
     let thread = in_syscall.unwrap().thread.unwrap();
     assert!(snapshot.threads.iter().any(|found| found.tid == thread && found.cpu.is_some()));
+}
+
+#[test]
+fn a_program_in_a_container_is_read_from_outside() {
+    let folder = workspace_root().join("crates/live/goprocess/tests/programs/parked");
+    let mut options = BuildOptions::normal().flag(STRIPPED);
+    options.env.push(("CGO_ENABLED".to_owned(), "0".to_owned()));
+    let root = photofinish_testkit::temp_dir();
+    std::fs::copy(photofinish_testkit::build_go(folder, &options), root.path().join("api"))
+        .unwrap();
+    let mut unshare = std::process::Command::new("unshare");
+    unshare.args(["--kill-child", "--pid", "--fork", "--mount", "chroot"]);
+    let mut running = photofinish_testkit::Running::start(unshare.arg(root.path()).arg("/api"));
+    // Its own root folder, and it believes to be process 1.
+    let children = format!("/proc/{0}/task/{0}/children", running.pid());
+    let ready = photofinish_testkit::wait_for(common::PATIENCE, "the program or a refusal", || {
+        let output = running.output();
+        let refused = output.contains("unshare") || output.contains("chroot");
+        (refused || output.contains("READY")).then_some(!refused)
+    });
+    if !ready {
+        eprintln!("skipped: not allowed to make namespaces: {}", running.output());
+        return;
+    }
+    let pid = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
+    let process = Process::open(pid).unwrap();
+    compare(&running, &process);
+    let snapshot = process.snapshot().unwrap();
+    let in_syscall = snapshot.goroutines.iter().find(|found| found.status == Status::Syscall);
+    let tid = in_syscall.unwrap().thread.unwrap();
+    let thread = snapshot.threads.iter().find(|found| found.tid == tid).unwrap();
+    assert_ne!(thread.tid, thread.tid_inside);
+    running.kill();
+}
+
+/// The same program with another version written into it.
+fn claiming(version: &str, options: &BuildOptions) -> (photofinish_testkit::Running, String) {
+    let folder = workspace_root().join("crates/live/goprocess/tests/programs/parked");
+    let binary = photofinish_testkit::build_go(folder, options);
+    let toolchain = options.toolchain.as_ref().unwrap_or_else(|| go_toolchain());
+    let own = format!("go{}", toolchain.version);
+    // Of the same length, so that nothing moves.
+    let claimed = format!("{version}{}", ".".repeat(own.len() - version.len()));
+    let mut bytes = std::fs::read(&binary).unwrap();
+    for at in 0..bytes.len() - own.len() {
+        if bytes[at..].starts_with(own.as_bytes()) {
+            bytes[at..at + own.len()].copy_from_slice(claimed.as_bytes());
+        }
+    }
+    let copy = binary.with_file_name(format!("claims-{version}"));
+    let part = copy.with_extension("part");
+    std::fs::write(&part, bytes).unwrap();
+    std::fs::set_permissions(&part, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    // By another process: one that has a program open for writing cannot be started from by its threads.
+    let copied = std::process::Command::new("cp").args([&part, &copy]).status().unwrap();
+    assert!(copied.success());
+    let running = photofinish_testkit::Running::start(&mut std::process::Command::new(copy));
+    running.wait_for_line(common::PATIENCE, "READY");
+    (running, claimed)
+}
+
+#[test]
+fn a_go_that_is_too_old_is_refused_by_name() {
+    let (running, claimed) = claiming("go1.20", &BuildOptions::normal().flag(STRIPPED));
+    let error = Process::open(running.pid()).unwrap_err();
+    assert!(matches!(error, OpenError::TooOld { .. }), "{error:?}");
+    assert!(error.to_string().contains(&claimed), "{error}");
+    assert!(error.hint().unwrap().contains("1.21"));
+}
+
+#[test]
+fn a_go_newer_than_known_is_tried_every_go_has_told_enough() {
+    if std::env::var_os("PHOTOFINISH_SOAK").is_none() {
+        eprintln!("skipped: PHOTOFINISH_SOAK is not set");
+        return;
+    }
+    let newest = go_toolchain_version(PINNED.last().unwrap().version);
+    for options in [BuildOptions::normal(), BuildOptions::normal().flag(STRIPPED)] {
+        let is_stripped = !options.flags.is_empty();
+        let (running, _) = claiming("go1.99", &options.with(&newest));
+        let process = open(&running);
+        let source = if is_stripped { LayoutSource::Guess } else { LayoutSource::DebugInfo };
+        assert_eq!(process.layout_source(), source);
+        compare(&running, &process);
+    }
 }

@@ -7,14 +7,21 @@
 //! Not here: reading memory (`goprocess`), printing (`photofinish`). Start at [`Look::take`].
 #![forbid(unsafe_code)]
 
+mod cycles;
+mod deadlocks;
 mod filter;
 mod group;
+mod holders;
+mod leaks;
 mod look;
 mod names;
 mod shared;
 
+pub use deadlocks::{Deadlocks, Link};
 pub use filter::{BadFilter, Filter};
 pub use group::{Group, GroupBy, group};
+pub use holders::Evidence;
+pub use leaks::Leak;
 pub use look::{Creator, Look};
 pub use names::Line;
 pub use shared::{Company, company_of};

@@ -91,6 +91,11 @@ impl Look {
         line.or_else(|| self.every_line(goroutine).last()).map(|line| &line.frame)
     }
 
+    /// The line at `pc` in the function that is there, whatever is inlined into it.
+    pub(crate) fn line_in_function(&self, pc: Pc) -> u32 {
+        self.names.at(pc).last().and_then(|line| line.frame.line).unwrap_or(0)
+    }
+
     /// The function it was started with, without the wrapper that the compiler made for arguments.
     pub fn start_function<'a>(&'a self, goroutine: &'a Goroutine) -> &'a str {
         let Some(start) = self.starts.get(&goroutine.start) else { return "?" };
@@ -127,6 +132,16 @@ impl Look {
     /// The memory node of that processor.
     pub fn numa_node(&self, goroutine: &Goroutine) -> Option<u32> {
         self.nodes.node_of(self.cpu(goroutine)?)
+    }
+
+    /// The goroutine that runs on thread `tid`, or is in a system call on it.
+    pub fn on_thread(&self, tid: u32) -> Option<&Goroutine> {
+        self.goroutines.iter().find(|goroutine| goroutine.thread == Some(tid))
+    }
+
+    /// The memory node of the processor that a thread runs on, or ran on last.
+    pub fn node_of(&self, thread: &Thread) -> Option<u32> {
+        self.nodes.node_of(thread.cpu?)
     }
 
     /// What it does, in Go's words: why it waits, or its status.

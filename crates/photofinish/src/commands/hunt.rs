@@ -1,10 +1,12 @@
 //! `photofinish hunt`: builds a service, runs it, drives load at it, shows the races it has.
 
+mod keep;
 mod plan;
+mod ways;
 
 use super::Format;
 use super::place::{Place, StoreArgs, store_error};
-use crate::config::{Config, Percent, Span};
+use crate::config::{CompareWhat, Config, Percent, Span, Way};
 use crate::exit::ExitStatus;
 use crate::output::error::hinted;
 use crate::output::{hunt as text, hunt_json as json, hunt_live::HuntLive};
@@ -18,7 +20,8 @@ use std::path::PathBuf;
 /// Build a Go service, run its race build under load, show what the detector found
 ///
 /// The service is built normally and with -race. The normal build gets a short run of the load to compare with, then the
-/// race build gets it whole. Everything can stand in photofinish.toml; flags override it.
+/// whole load goes through a proxy: the normal build answers, a race build answers a share of it (canary), another gets a
+/// copy (mirror). Everything can stand in photofinish.toml; flags override it.
 /// Exit status: 0 nothing found, 1 races found, 2 could not run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct HuntArgs {
@@ -31,6 +34,8 @@ pub(crate) struct HuntArgs {
     build: BuildArgs,
     #[command(flatten)]
     load: LoadArgs,
+    #[command(flatten)]
+    ways: WaysArgs,
     #[command(flatten)]
     store: StoreArgs,
     /// How to print what was found
@@ -87,10 +92,10 @@ struct BuildArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "The load")]
 struct LoadArgs {
-    /// How long it is driven at the race build [default: 60s]
+    /// How long it is driven [default: 60s]
     #[arg(long = "for", value_name = "TIME")]
     duration: Option<Span>,
-    /// How long it is driven at the normal build before [default: a sixth of that, at most 10s; 0: not at all]
+    /// How long it is driven straight at the normal build before [default: a sixth of that, at most 10s; 0: not at all]
     #[arg(long, value_name = "TIME")]
     baseline: Option<Span>,
     /// Production's concurrency; twice as many requests are kept under way
@@ -102,9 +107,27 @@ struct LoadArgs {
     /// Send this many requests a second, whatever the service does
     #[arg(long, value_name = "R")]
     rate: Option<f64>,
-    /// Say so when more than this share of requests fails at the race build [default: 5%]
+    /// Say so when more than this share of requests fails [default: 5%]
     #[arg(long, value_name = "SHARE")]
     max_error_rate: Option<Percent>,
+}
+
+/// How race builds get their traffic.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "The race builds")]
+struct WaysArgs {
+    /// The ways, all at once [default: canary,mirror; load where the service cannot be told its port]
+    #[arg(long, value_name = "WAYS", value_delimiter = ',')]
+    ways: Vec<Way>,
+    /// How many of the requests the canary answers [default: 25%]
+    #[arg(long, value_name = "SHARE")]
+    canary: Option<Percent>,
+    /// How many of the requests the mirror gets a copy of [default: 100%]
+    #[arg(long, value_name = "SHARE")]
+    mirror: Option<Percent>,
+    /// What of the mirror's answers is compared with those that callers got [default: shape]
+    #[arg(long, value_name = "WHAT")]
+    compare: Option<CompareWhat>,
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {
@@ -121,17 +144,19 @@ pub(crate) fn hunt(args: HuntArgs) -> anyhow::Result<ExitStatus> {
     let max_error_rate =
         args.load.max_error_rate.or(config.load.max_error_rate).map_or(0.05, |share| share.0);
     let Place { store: store_path, spool, .. } = args.store.place(&config)?;
-    let plan = plan::plan(args, &config, spool)?;
+    let (plan, notes) = plan::plan(args, &config, spool)?;
     let mut store = Store::open(&store_path).map_err(store_error)?;
     let rules = photofinish_store::OwnerRules::load(&plan.build.dir);
     let stop = stop_on_signal(&plan)?;
 
     let mut live = HuntLive::new(&plan);
-    let mut sink = || -> Box<dyn photofinish_hunt::Sink> {
-        Box::new(StoreSink::new(store_path.clone()).with_owner_rules(rules.clone()))
+    notes.iter().for_each(|note| live.note(note));
+    let mut keep = keep::StoreKeep {
+        store: StoreSink::new(store_path.clone()).with_owner_rules(rules),
+        service: plan.service.name.clone(),
     };
     let outcome =
-        photofinish_hunt::hunt(&plan, &mut sink, &stop, &mut |progress| live.show(progress));
+        photofinish_hunt::hunt(&plan, &mut keep, &stop, &mut |progress| live.show(progress));
     live.clear();
     let outcome = outcome.map_err(|error| {
         let hint = error.hint();

@@ -5,20 +5,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use photofinish_goprocess::{Goroutine, LayoutSource, Process};
-use photofinish_inspect::{Filter, GroupBy, Look};
+use photofinish_goprocess::{Goroutine, LayoutSource, Process, ReadError};
+use photofinish_inspect::{Deadlocks, Filter, GroupBy, Look};
 
 use super::{Format, text_or_json};
 use crate::exit::ExitStatus;
 use crate::output::error::{Hint, hinted};
-use crate::output::{inspect as text, inspect_json as json};
+use crate::output::{inspect as text, inspect_json as json, inspect_views as views};
 
 /// Show what the goroutines of a live Go process do
 ///
 /// The process is not stopped and not changed: its memory is read while it runs, with checks. It needs no debug
 /// information, no symbols and no cooperation, only the right to read it: the same user, or CAP_SYS_PTRACE.
 ///
-/// Exit status: 0 looked, 2 could not look.
+/// Exit status: 0 looked, 1 found a deadlock or a leak (`deadlocks`), 2 could not look.
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {
     /// The process, or a core file
@@ -64,6 +64,10 @@ enum View {
     Goroutines,
     /// One goroutine, with its stack and who waits for the same
     Goroutine,
+    /// Rings of goroutines that wait for each other, and goroutines that wait for ever
+    Deadlocks,
+    /// What each thread runs
+    Threads,
 }
 
 /// `--group-by`.
@@ -85,14 +89,27 @@ pub(crate) fn inspect(args: InspectArgs) -> anyhow::Result<ExitStatus> {
     if process.layout_source() == LayoutSource::Guess {
         eprint_guess(&process)?;
     }
-    let look = Look::take(&process)
-        .map_err(|error| {
-            let hint = error.hint();
-            hinted(error, hint)
-        })
-        .context(format!("cannot read the goroutines of {}", args.target))?;
+    let unread = |error: ReadError| {
+        let hint = error.hint();
+        hinted(error, hint).context(format!("cannot read the goroutines of {}", args.target))
+    };
+    if args.view == View::Deadlocks {
+        let (look, deadlocks) = Deadlocks::find(&process).map_err(unread)?;
+        let printed = match args.format {
+            Format::Json => json::deadlocks(&deadlocks),
+            _ => views::deadlocks(&look, &deadlocks),
+        };
+        printed.or_else(enough)?;
+        let is_found = !deadlocks.is_empty();
+        return Ok(if is_found { ExitStatus::Found } else { ExitStatus::Success });
+    }
+    let look = Look::take(&process).map_err(unread)?;
     let printed = match (args.view, args.number) {
         (View::Goroutine, Some(id)) => one(&args, &look, id),
+        (View::Threads, _) => match args.format {
+            Format::Json => json::threads(&look),
+            _ => views::threads(&look),
+        },
         _ => all(&args, &process, &look),
     };
     printed.or_else(enough)?;
@@ -178,7 +195,7 @@ fn one(args: &InspectArgs, look: &Look, id: u64) -> anyhow::Result<()> {
     };
     match args.format {
         Format::Json => json::goroutine(look, goroutine, args.all_frames),
-        _ => text::goroutine(look, goroutine, args.all_frames),
+        _ => views::goroutine(look, goroutine, args.all_frames),
     }
     .context("cannot write to stdout")
 }

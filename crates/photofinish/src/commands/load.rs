@@ -1,6 +1,7 @@
 //! `photofinish load`: requests we make ourselves, and what they took.
 
 mod args;
+mod replay;
 
 use super::Format;
 use crate::exit::ExitStatus;
@@ -53,8 +54,9 @@ impl LoadArgs {
         let Amount { concurrency, twice_production, rate, requests, for_, .. } = &self.amount;
         let (stages, as_rates) = self.amount.stages.clone().unwrap_or_default();
         let start = |default: f64| if stages.is_empty() { default } else { 0.0 };
-        let is_open = rate.is_some() || as_rates;
-        let load = if is_open {
+        let load = if let Some(replay) = self.replay.plan(&self.amount)? {
+            Load::Replay(replay)
+        } else if rate.is_some() || as_rates {
             Load::Open {
                 rate: Ramp { start: rate.unwrap_or(0.0), stages },
                 max_in_flight: self.amount.max_in_flight.map(|max| max as usize),
@@ -69,7 +71,7 @@ impl LoadArgs {
         plan.end = match (requests, for_) {
             (Some(requests), _) => End::Requests(*requests),
             (None, Some(after)) => End::After(*after),
-            (None, None) => plan_end(&self.amount),
+            (None, None) => self.end(),
         };
         plan.warm_up = self.amount.warm_up;
         plan.timeout = self.transport.timeout;
@@ -83,6 +85,14 @@ impl LoadArgs {
         plan.threads = self.transport.threads.map(usize::from);
         plan.seed = self.content.seed;
         Ok(plan)
+    }
+
+    /// When to stop, if nobody said.
+    fn end(&self) -> End {
+        match &self.amount.stages {
+            None if self.replay.file.is_none() => End::After(Duration::from_secs(10)),
+            _ => End::Stopped,
+        }
     }
 
     fn requests(&self) -> anyhow::Result<Vec<Request>> {
@@ -131,10 +141,17 @@ impl LoadArgs {
                 u64::from(production) * 2
             ));
         }
-        let is_open = matches!(plan.load, Load::Open { .. });
+        let is_open = match &plan.load {
+            Load::Closed { .. } => false,
+            Load::Open { .. } => true,
+            Load::Replay(replay) => {
+                notes.extend(self.replay.notes(replay, &self.content.headers));
+                replay.is_open()
+            }
+        };
         if is_open && self.amount.concurrency.is_some() {
             notes.push(
-                "--rate opens connections as they are needed; --concurrency limits nothing then \
+                "an open loop opens connections as they are needed; --concurrency limits nothing then \
                  (--max-in-flight does)"
                     .to_owned(),
             );
@@ -157,26 +174,31 @@ fn files_note(plan: &Plan) -> Option<String> {
              raise the limit (ulimit -n)",
             workers.peak()
         )),
-        Load::Open { rate, max_in_flight } => {
-            let stall_s = spare as f64 / rate.peak();
-            let bounded = max_in_flight.is_some_and(|max| max as u64 <= spare);
-            (!bounded && stall_s < plan.timeout.as_secs_f64()).then(|| {
-                format!(
-                    "if the server stalls for more than {stall_s:.1}s, the {limit} files this \
-                     process may open are used up: raise the limit (ulimit -n), or bound it with \
-                     --max-in-flight {spare}"
-                )
-            })
-        }
         Load::Closed { .. } => None,
+        Load::Open { rate, max_in_flight } => {
+            stall_note(plan, limit, spare, rate.peak(), *max_in_flight)
+        }
+        Load::Replay(replay) => {
+            stall_note(plan, limit, spare, replay.rate()?, replay.max_in_flight)
+        }
     }
 }
 
-fn plan_end(amount: &Amount) -> End {
-    match amount.stages {
-        Some(_) => End::Stopped,
-        None => End::After(Duration::from_secs(10)),
-    }
+fn stall_note(
+    plan: &Plan,
+    limit: u64,
+    spare: u64,
+    rate: f64,
+    max_in_flight: Option<usize>,
+) -> Option<String> {
+    let stall_s = spare as f64 / rate;
+    let bounded = max_in_flight.is_some_and(|max| max as u64 <= spare);
+    (!bounded && stall_s < plan.timeout.as_secs_f64()).then(|| {
+        format!(
+            "if the server stalls for more than {stall_s:.1}s, the {limit} files this process may \
+             open are used up: raise the limit (ulimit -n), or bound it with --max-in-flight {spare}"
+        )
+    })
 }
 
 /// Bodies that look like JSON are called so, unless the user calls them something.

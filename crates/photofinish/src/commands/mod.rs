@@ -8,6 +8,7 @@ mod hunt;
 mod inspect;
 mod load;
 mod place;
+mod proxy;
 mod report;
 mod run;
 
@@ -61,6 +62,7 @@ enum Command {
     /// Supervise a race build: follow and store what it prints, start it again when it crashes
     Run(Box<run::RunArgs>),
     Catch(Box<catch::CatchArgs>),
+    Proxy(Box<proxy::ProxyArgs>),
     Inspect(Box<inspect::InspectArgs>),
     Report(report::ReportArgs),
     /// List, show, acknowledge, close, reopen and export findings
@@ -80,6 +82,7 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Load(args) => load::load(*args),
         Command::Run(args) => run::run(*args),
         Command::Catch(args) => catch::catch(*args),
+        Command::Proxy(args) => proxy::proxy(*args),
         Command::Inspect(args) => inspect::inspect(*args),
         Command::Report(args) => report::report(args),
         Command::Findings(args) => findings::findings(args),

@@ -6,7 +6,10 @@
 //!
 //! Not here: what the values do (each part's own crate). Start at [`Config::load`].
 
+mod line;
+pub(crate) mod proxy;
 mod value;
+pub(crate) mod word;
 
 pub(crate) use value::{Bytes, Percent, Span, parse_span};
 
@@ -27,9 +30,13 @@ pub(crate) struct Config {
     pub(crate) load: LoadConfig,
     pub(crate) hunt: HuntConfig,
     pub(crate) store: StoreConfig,
+    pub(crate) proxy: proxy::ProxyConfig,
     /// The folder of the file; relative paths start here.
     #[serde(skip)]
     pub(crate) base: PathBuf,
+    /// The file and its text, to name the line of what turns out to make no sense.
+    #[serde(skip)]
+    source: Option<(PathBuf, String)>,
 }
 
 /// The Go service: where it is and how it is started.
@@ -131,11 +138,47 @@ pub(crate) struct RequestConfig {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct HuntConfig {
-    /// How long load is driven at the race build.
+    /// How long the whole load is driven.
     #[serde(rename = "for")]
     pub(crate) duration: Option<Span>,
-    /// How long load is driven at the normal build before, to compare with; `0s` leaves it out.
+    /// How long load is driven straight at the normal build before, to compare with; `0s` leaves it out.
     pub(crate) baseline: Option<Span>,
+    /// How race builds get their traffic.
+    pub(crate) ways: Option<Vec<Way>>,
+    /// How many of the requests the canary answers; `0%` leaves it out.
+    pub(crate) canary: Option<Percent>,
+    /// How many of the requests the mirror gets a copy of; `0%` leaves it out.
+    pub(crate) mirror: Option<Percent>,
+    /// What of the mirror's answers is compared with those that callers got.
+    pub(crate) compare: Option<CompareWhat>,
+    /// The normal build is asked again about what the canary failed in the middle, unsafe requests too.
+    pub(crate) resend: Option<bool>,
+    /// How long the next start of a crashed race build waits for somebody to acknowledge its findings.
+    pub(crate) gate: Option<Span>,
+}
+
+/// How a race build gets traffic in a hunt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Way {
+    /// It answers a share of the requests
+    Canary,
+    /// It gets a copy of the requests
+    Mirror,
+    /// It has the service's port alone, after the normal build, and the whole load
+    Load,
+}
+
+/// What of two answers is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CompareWhat {
+    /// Nothing
+    Off,
+    /// Whether what says it is JSON is JSON
+    Shape,
+    /// Every value, for a service whose answers depend on the request alone
+    Values,
 }
 
 /// Where findings are kept.
@@ -153,6 +196,24 @@ pub(crate) enum ConfigError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("{} is not a valid configuration", path.display())]
     Parse { path: PathBuf, source: Box<toml::de::Error> },
+    #[error("{place}`{key}` {problem}")]
+    Value {
+        /// `photofinish.toml, line 3: `, or nothing for what stands in no file.
+        place: String,
+        key: String,
+        problem: String,
+        hint: Option<String>,
+    },
+}
+
+impl ConfigError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            ConfigError::Value { hint, .. } => hint.clone(),
+            ConfigError::Read { .. } | ConfigError::Parse { .. } => None,
+        }
+    }
 }
 
 fn get() -> String {
@@ -179,7 +240,22 @@ impl Config {
         let mut config: Config = toml::from_str(&text)
             .map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })?;
         config.base = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        config.source = Some((path.to_owned(), text));
         Ok(config)
+    }
+
+    /// A value that was read and makes no sense, with its line if it stands in the file.
+    fn wrong(&self, key: &str, problem: &str, hint: Option<String>) -> ConfigError {
+        let place = self.source.as_ref().and_then(|(path, text)| {
+            let line = line::line_of(text, key)?;
+            Some(format!("{}, line {line}: ", path.display()))
+        });
+        ConfigError::Value {
+            place: place.unwrap_or_default(),
+            key: key.to_owned(),
+            problem: problem.to_owned(),
+            hint,
+        }
     }
 
     /// A path of the file, seen from the current folder.

@@ -1,7 +1,7 @@
 //! Findings that share a function are likely one mistake: a map that five methods touch without a lock
-//! races in fifteen pairs. For a person they are put together; each stays a finding of its own.
+//! races in fifteen pairs. So are answers of one route that differ in several places. For a person they are put together; each stays a finding of its own.
 
-use photofinish_model::{canonical_function, user_frame};
+use photofinish_model::{AnswerDiff, canonical_function, user_frame};
 use photofinish_store::Finding;
 use std::collections::BTreeSet;
 
@@ -44,5 +44,8 @@ pub(crate) fn causes(findings: &[Finding]) -> Vec<Cause<'_>> {
 fn ends(finding: &Finding) -> BTreeSet<String> {
     let stacks = finding.race.accesses.iter().map(|access| &access.stack);
     let frames = stacks.filter_map(|stack| stack.frames.get(user_frame(stack)?));
-    frames.map(|frame| canonical_function(&frame.function)).collect()
+    let functions = frames.map(|frame| canonical_function(&frame.function));
+    // Answers have no functions, but a route: one shared buffer shows in many of its places.
+    let route = AnswerDiff::read(&finding.race.raw).map(|diff| diff.route);
+    functions.chain(route).collect()
 }

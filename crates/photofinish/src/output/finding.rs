@@ -67,6 +67,9 @@ pub(crate) fn next_step(finding: &Finding) -> String {
 /// What it is and where, in one line if there is room.
 fn heading(finding: &Finding, width: Option<usize>) -> String {
     let (headline, title) = (clean(&finding.race.headline), clean(&finding.title));
+    if headline == title {
+        return format!("{}\n", paint(BOLD, &headline));
+    }
     let fits = headline.chars().count() + 2 + title.chars().count() <= width.unwrap_or(usize::MAX);
     let headline = paint(BOLD, &headline);
     if fits {

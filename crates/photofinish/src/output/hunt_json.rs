@@ -1,7 +1,7 @@
 //! What a hunt came to, for programs. Keys are a promise: docs/json.md.
 
 use super::load_json;
-use photofinish_hunt::{Outcome, VariantOutcome};
+use photofinish_hunt::{Outcome, SeenFinding, Through, VariantOutcome};
 use photofinish_store::Finding;
 use photofinish_store::json::{FindingJson, RaceJson};
 use serde_json::{Value, json};
@@ -14,8 +14,9 @@ pub(crate) fn print(outcome: &Outcome, findings: &[Finding]) -> std::io::Result<
         findings.iter().map(|finding| self::finding(outcome, finding)).collect();
     let value = json!({
         "findings": findings,
-        "load": outcome.race().map(|race| load_json::value(&race.load, &[])),
-        "variants": outcome.variants.iter().map(variant).collect::<Vec<_>>(),
+        "load": outcome.load().map(|load| load_json::value(load, &[])),
+        "variants": outcome.variants.iter().map(|each| variant(outcome, each)).collect::<Vec<_>>(),
+        "proxy": outcome.through.as_ref().map(proxy),
         "go_version": outcome.go_version,
         "light": outcome.light,
     });
@@ -38,14 +39,38 @@ fn finding(outcome: &Outcome, finding: &Finding) -> Value {
     {
         value["new"] = json!(seen.new);
         value["regressed"] = json!(seen.regressed);
-        value["variant"] = json!(seen.variant.word());
-        value["sightings"] = json!(seen.sightings);
-        value["first_after_ms"] = json!(seen.first_after.as_millis() as u64);
+        seen_by(&mut value, seen);
     }
     value
 }
 
-fn variant(variant: &VariantOutcome) -> Value {
+/// Who saw it, and as fields of its own who was the first.
+fn seen_by(value: &mut Value, seen: &SeenFinding) {
+    let by = seen.by.iter().map(|by| {
+        json!({
+            "variant": by.variant.word(),
+            "sightings": by.sightings,
+            "first_after_ms": by.first_after.as_millis() as u64,
+        })
+    });
+    value["seen_by"] = by.collect();
+    value["sightings"] = json!(seen.by.iter().map(|by| by.sightings).sum::<u64>());
+    if let Some(first) = seen.by.first() {
+        value["variant"] = json!(first.variant.word());
+        value["first_after_ms"] = json!(first.first_after.as_millis() as u64);
+    }
+}
+
+/// What the proxy counted, as its own `/status` says it, and what callers lost to the canary.
+fn proxy(through: &Through) -> Value {
+    let mut value = through.status.to_json();
+    value["differences"] = json!(through.differences);
+    value["lost_to_the_canary"] = json!(through.lost_to_the_canary());
+    value
+}
+
+fn variant(outcome: &Outcome, variant: &VariantOutcome) -> Value {
+    let (findings, first) = outcome.found_by(variant.variant);
     json!({
         "name": variant.variant.word(),
         "binary": variant.binary,
@@ -57,6 +82,8 @@ fn variant(variant: &VariantOutcome) -> Value {
         "left_in_spool": variant.left_in_spool,
         "peak_memory": variant.peak_memory,
         "history_size": variant.history_size,
-        "load": load_json::value(&variant.load, &[]),
+        "load": variant.load.as_ref().map(|load| load_json::value(load, &[])),
+        "findings": findings,
+        "first_finding_after_ms": first.map(|first| first.as_millis() as u64),
     })
 }

@@ -1,9 +1,10 @@
 //! How far a hunt is: a live line on a terminal, else one line for each thing that happens.
 
-use super::hunt::build_name;
+use super::hunt_ways::build_name;
 use super::load_live;
 use indicatif::{ProgressBar, ProgressStyle};
-use photofinish_hunt::{Plan, Progress};
+use photofinish_hunt::{Plan, Progress, Target, Ways};
+use photofinish_proxy::Event as ProxyEvent;
 use photofinish_supervise::build;
 use photofinish_supervise::run::Event;
 use std::io::Write;
@@ -17,6 +18,8 @@ pub(crate) struct HuntLive {
     bar: ProgressBar,
     service: String,
     url: String,
+    /// One build at a time, not several behind the proxy.
+    is_alone: bool,
     last_said: Instant,
 }
 
@@ -31,6 +34,7 @@ impl HuntLive {
             bar,
             service: plan.service.name.clone(),
             url: plan.service.place.url(""),
+            is_alone: plan.ways == Ways::Alone,
             last_said: Instant::now(),
         }
     }
@@ -46,30 +50,42 @@ impl HuntLive {
                     self.service,
                     log.display()
                 ));
-                self.bar.set_message(format!("waiting for {} to answer", self.url));
+                self.bar.set_message(format!("waiting for the {} to answer", build_name(variant)));
             }
-            Progress::Ready(variant, took) => {
+            Progress::Ready(variant, place, took) => {
                 self.last_said = Instant::now();
+                let then = if self.is_alone { ", driving load" } else { "" };
                 self.say(&format!(
-                    "the {} answers at {} after {:.1} s, driving load",
+                    "the {} answers at {} after {:.1} s{then}",
                     build_name(variant),
-                    self.url,
+                    place.url(""),
                     took.as_secs_f64()
                 ));
             }
-            Progress::Load(variant, now, n_findings) => {
+            Progress::Proxied(variants) => {
+                let names: Vec<&str> = variants.iter().map(|variant| variant.word()).collect();
+                self.say(&format!("{} behind {}, driving load", names.join(", "), self.url));
+            }
+            Progress::Load(target, now, n_findings) => {
                 let findings = if n_findings == 1 {
                     "1 finding".to_owned()
                 } else {
                     format!("{n_findings} findings")
                 };
-                let line =
-                    format!("{}: {}  {findings}", build_name(variant), load_live::sentence(now));
+                let at = at(target);
+                let line = format!("{at}: {}  {findings}", load_live::sentence(now));
                 if self.bar.is_hidden() && self.last_said.elapsed() >= EVERY {
                     self.last_said = Instant::now();
                     self.say(&line);
                 }
                 self.bar.set_message(line);
+            }
+            Progress::Differs(line) => self.say(&format!("mirror: {line}")),
+            Progress::Proxy(event) => {
+                // What fails is counted.
+                if !matches!(event, ProxyEvent::UpstreamFailed { .. }) {
+                    self.say(&format!("proxy: {event}"));
+                }
             }
             Progress::Supervisor(variant, event) => {
                 // Which start, which options: the log has it. What happened to it: a person wants to know.
@@ -81,13 +97,15 @@ impl HuntLive {
                     self.say(&format!("{}: {line}", build_name(variant)));
                 }
             }
-            Progress::Stopping(variant) => {
-                self.bar.set_message(format!(
-                    "stopping the {}, collecting what it still has to say",
-                    build_name(variant)
-                ));
+            Progress::Stopping => {
+                self.bar.set_message("stopping the builds, collecting what they still have to say");
             }
         }
+    }
+
+    /// Something to know before it begins.
+    pub(crate) fn note(&self, text: &str) {
+        self.say(text);
     }
 
     pub(crate) fn clear(&self) {
@@ -126,5 +144,22 @@ impl HuntLive {
             // Talk that nobody can read is no reason to end a hunt.
             let _ = writeln!(anstream::stderr(), "photofinish: {line}");
         });
+    }
+}
+
+/// Where load is driven at, and what became of it there so far.
+fn at(target: Target<'_>) -> String {
+    match target {
+        Target::Build(variant) => build_name(variant).to_owned(),
+        Target::Proxy(status) => {
+            let mut parts = vec![format!("stable {}", status.stable.requests)];
+            parts.extend(status.canary.iter().map(|canary| {
+                let left_alone = if canary.breaker == "open" { " (left alone)" } else { "" };
+                format!("canary {}{left_alone}", canary.variant.requests)
+            }));
+            let mirrors = status.mirrors.iter();
+            parts.extend(mirrors.map(|mirror| format!("mirror {}", mirror.variant.requests)));
+            parts.join(", ")
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! Goroutines for a person: a line each, or a line for each group when they are many.
+//!
+//! The other views are in `inspect_views`.
 
 use std::io::Write;
 
 use photofinish_goprocess::{Goroutine, Process, StackEnd, Status};
-use photofinish_inspect::{Company, GroupBy, Look, company_of, group};
+use photofinish_inspect::{GroupBy, Look, group};
 use photofinish_model::{Frame, Stack};
-use photofinish_store::Sources;
 
 use super::stack::{Line, View, display_function, place_of, stack_lines};
 use super::style::{BOLD, CYAN, DIM, YELLOW, clean, paint, shorten, terminal_width};
@@ -176,57 +177,13 @@ impl Listing<'_> {
     }
 }
 
-/// Prints one goroutine: everything known about it.
-pub(crate) fn goroutine(
-    look: &Look,
-    goroutine: &Goroutine,
-    all_frames: bool,
-) -> anyhow::Result<()> {
-    let mut out = std::io::BufWriter::new(anstream::stdout().lock());
-    let mut head = Line::default();
-    head.push(BOLD, &format!("goroutine {}", goroutine.id)).push(DIM, "  ");
-    head.push(state_style(goroutine), &clean(look.state(goroutine)));
-    for aside in asides(look, goroutine) {
-        head.push(DIM, &format!("  {aside}"));
-    }
-    writeln!(out, "{}", head.text)?;
-    for company in company_of(look, goroutine) {
-        writeln!(out, "  {}", company_words(goroutine, &company))?;
-    }
-    if !goroutine.settled {
-        let why = match goroutine.status {
-            Status::Running => "it runs, so there is no stack to read without stopping it",
-            _ => "it moved each time it was read",
-        };
-        writeln!(out, "  {}", paint(YELLOW, why))?;
-    }
-    let sources = Some(Sources::new(None));
-    let mut view = View { width: terminal_width(), every_frame: true, sources };
-    for line in stack_lines(&stack_of(look, goroutine, all_frames), &mut view, true) {
-        writeln!(out, "{}", line.text)?;
-    }
-    if let Some(end) = end_words(goroutine) {
-        writeln!(out, "    {}", paint(DIM, end))?;
-    }
-    writeln!(out, "  started as {}", clean(look.start_function(goroutine)))?;
-    if let Some(creator) = look.creator(goroutine) {
-        writeln!(out, "  created by goroutine {} at", creator.goroutine)?;
-        let stack = Stack::from(vec![creator.frame.clone()]);
-        for line in stack_lines(&stack, &mut view, false) {
-            writeln!(out, "{}", line.text)?;
-        }
-    }
-    out.flush()?;
-    Ok(())
-}
-
-fn stack_of(look: &Look, goroutine: &Goroutine, all_frames: bool) -> Stack {
+pub(super) fn stack_of(look: &Look, goroutine: &Goroutine, all_frames: bool) -> Stack {
     let lines = look.every_line(goroutine).filter(|line| all_frames || line.is_shown);
     lines.map(|line| line.frame.clone()).collect::<Vec<Frame>>().into()
 }
 
 /// What is worth a word beside the place: time, thread, processor, labels.
-fn asides(look: &Look, goroutine: &Goroutine) -> Vec<String> {
+pub(super) fn asides(look: &Look, goroutine: &Goroutine) -> Vec<String> {
     let mut asides = Vec::new();
     if let Some(nanoseconds) = goroutine.waited_at_least {
         asides.push(format!("for {} or longer", span(nanoseconds)));
@@ -245,21 +202,8 @@ fn asides(look: &Look, goroutine: &Goroutine) -> Vec<String> {
     asides
 }
 
-/// `waits for mutex 0xc000… with 12 others: 4, 5, 6 …`.
-fn company_words(goroutine: &Goroutine, company: &Company<'_>) -> String {
-    let others: Vec<&Goroutine> =
-        company.waiting.iter().copied().filter(|other| other.id != goroutine.id).collect();
-    let with = match others.len() {
-        0 => "nobody else does".to_owned(),
-        1 => format!("so does {}", named(&others)),
-        n_others => format!("so do {n_others} others: {}", named(&others)),
-    };
-    let wait = company.wait;
-    format!("waits for {} {}; {with}", wait.on.word(), paint(CYAN, &wait.address.to_string()))
-}
-
 /// `12, 15, 19 …`.
-fn named(goroutines: &[&Goroutine]) -> String {
+pub(super) fn named(goroutines: &[&Goroutine]) -> String {
     let mut named: Vec<String> =
         goroutines.iter().take(NAMED).map(|goroutine| goroutine.id.to_string()).collect();
     if goroutines.len() > NAMED {
@@ -268,7 +212,7 @@ fn named(goroutines: &[&Goroutine]) -> String {
     named.join(" ")
 }
 
-fn push_place(line: &mut Line, frame: &Frame) {
+pub(super) fn push_place(line: &mut Line, frame: &Frame) {
     line.push(anstyle::Style::new(), &clean(&display_function(frame)));
     line.push(CYAN, &format!("  {}", place_of(frame)));
 }
@@ -281,7 +225,7 @@ fn more(out: &mut impl Write, n_more: usize, what: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn end_words(goroutine: &Goroutine) -> Option<&'static str> {
+pub(super) fn end_words(goroutine: &Goroutine) -> Option<&'static str> {
     match goroutine.stack_end {
         StackEnd::Complete | StackEnd::Unread => None,
         StackEnd::Cut => Some("… and more"),
@@ -289,7 +233,7 @@ fn end_words(goroutine: &Goroutine) -> Option<&'static str> {
     }
 }
 
-fn state_style(goroutine: &Goroutine) -> anstyle::Style {
+pub(super) fn state_style(goroutine: &Goroutine) -> anstyle::Style {
     match goroutine.status {
         Status::Running | Status::Runnable => YELLOW,
         Status::Syscall => CYAN,

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 
-use photofinish_goprocess::{Goroutine, StackEnd};
-use photofinish_inspect::{Line, Look, company_of};
+use photofinish_goprocess::{Goroutine, StackEnd, ThreadState};
+use photofinish_inspect::{Deadlocks, Line, Look, company_of};
 use photofinish_model::Frame;
 use serde::Serialize;
+use serde_json::json;
 
 #[derive(Serialize)]
 struct GoroutineJson<'a> {
@@ -99,6 +100,83 @@ pub(crate) fn goroutine(
     serde_json::to_writer_pretty(&mut out, &value)?;
     writeln!(out)?;
     Ok(())
+}
+
+/// Prints rings and leaks as one object on stdout.
+pub(crate) fn deadlocks(deadlocks: &Deadlocks) -> anyhow::Result<()> {
+    let cycles: Vec<Vec<serde_json::Value>> = deadlocks
+        .cycles
+        .iter()
+        .map(|ring| {
+            ring.iter()
+                .map(|link| {
+                    json!({
+                        "goroutine": link.goroutine,
+                        "waits_for": link.waits_for.to_string(),
+                        "held_by": link.held_by,
+                        "evidence": link.evidence.word(),
+                    })
+                })
+                .collect()
+        })
+        .collect();
+    let leaks: Vec<serde_json::Value> = deadlocks
+        .leaks
+        .iter()
+        .map(|leak| {
+            json!({
+                "count": leak.count,
+                "goroutines": leak.goroutines,
+                "wait_reason": leak.wait_reason,
+                "waiting_for": leak.waiting_for.map(|at| at.to_string()),
+                "function": leak.function,
+                "created_at": leak.created_at.as_ref().map(frame),
+                "evidence": leak.evidence.word(),
+            })
+        })
+        .collect();
+    let not_looked = deadlocks.not_looked.map(|why| why.to_string());
+    let value = json!({"cycles": cycles, "leaks": leaks, "reachability_not_looked_at": not_looked});
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, &value)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+/// Prints the threads as an array on stdout.
+pub(crate) fn threads(look: &Look) -> anyhow::Result<()> {
+    let threads: Vec<serde_json::Value> = look
+        .threads
+        .iter()
+        .map(|thread| {
+            let goroutine = look.on_thread(thread.tid);
+            json!({
+                "thread": thread.tid,
+                "name": thread.name,
+                "state": thread_state(thread.state),
+                "cpu": thread.cpu,
+                "numa_node": look.node_of(thread),
+                "goroutine": goroutine.map(|goroutine| goroutine.id),
+                "function": goroutine.and_then(|one| look.user_frame(one)).map(frame),
+            })
+        })
+        .collect();
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, &threads)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+/// The word for what a thread does.
+pub(crate) fn thread_state(state: ThreadState) -> &'static str {
+    match state {
+        ThreadState::Running => "running",
+        ThreadState::Sleeping => "sleeping",
+        ThreadState::Uninterruptible => "uninterruptible",
+        ThreadState::Stopped => "stopped",
+        ThreadState::Dead => "dead",
+        ThreadState::Other => "other",
+    }
 }
 
 fn value<'a>(look: &'a Look, goroutine: &'a Goroutine, all_frames: bool) -> GoroutineJson<'a> {

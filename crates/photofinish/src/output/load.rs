@@ -1,7 +1,7 @@
 //! A load summary for people: what was sent, what came back, what it took.
 
 use anstyle::{AnsiColor, Style};
-use photofinish_load::{Crossed, Latencies, Load, Plan, Summary};
+use photofinish_load::{Crossed, Latencies, Load, Pace, Plan, Replay, Replayed, Summary};
 use std::io::Write;
 use std::time::Duration;
 
@@ -32,6 +32,9 @@ pub(crate) fn print(plan: &Plan, summary: &Summary, crossed: &[Crossed]) -> anyh
         row("status", &statuses.collect::<Vec<_>>().join("  "))?;
     }
     row("in flight", &format!("at most {}", count(summary.in_flight_max as u64)))?;
+    if let Some(replay) = &summary.replay {
+        row("concurrency", &concurrency(replay))?;
+    }
     row("received", &bytes(summary.bytes_received))?;
     row("sent", &bytes(summary.bytes_sent))?;
     writeln!(out)?;
@@ -48,14 +51,42 @@ pub(crate) fn print(plan: &Plan, summary: &Summary, crossed: &[Crossed]) -> anyh
 
 fn headline(plan: &Plan, summary: &Summary) -> String {
     let target = match plan.requests.as_slice() {
+        [only] if matches!(plan.load, Load::Replay(_)) => only.url.clone(),
         [only] => format!("{} {}", only.method, only.url),
         several => format!("{} targets", several.len()),
     };
     let load = match &plan.load {
         Load::Closed { workers, .. } => format!("closed loop, {} workers", workers.peak()),
         Load::Open { rate, .. } => format!("open loop, {} requests a second", rate.peak()),
+        Load::Replay(replay) => replaying(replay),
     };
     format!("{target}  {load}, {:.1}s", summary.duration.as_secs_f64())
+}
+
+fn replaying(replay: &Replay) -> String {
+    let pace = match replay.pace {
+        Pace::Recorded { speed } => format!("at {speed}x"),
+        Pace::Rate(rate) => format!("at {rate} requests a second"),
+        Pace::Max { workers } => format!("by {workers} workers"),
+    };
+    let again = if replay.repeat { ", again and again" } else { "" };
+    format!("replay of {} {pace}{again}", replay.index.path().display())
+}
+
+/// Whether the replay was what was recorded.
+fn concurrency(replay: &Replayed) -> String {
+    let Replayed { recorded, achieved, .. } = replay;
+    let mut text = format!(
+        "{:.1} on average, at most {} (recorded: {:.1}, {})",
+        achieved.mean,
+        count(achieved.peak as u64),
+        recorded.mean,
+        count(recorded.peak as u64)
+    );
+    if replay.held > 0 {
+        text += &format!(", {} waited for another of their connection", count(replay.held));
+    }
+    text
 }
 
 fn requests(summary: &Summary) -> String {

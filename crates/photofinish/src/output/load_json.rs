@@ -1,6 +1,6 @@
 //! A load summary for programs. Keys are a promise: docs/json.md.
 
-use photofinish_load::{Crossed, Latencies, Summary};
+use photofinish_load::{Crossed, Latencies, Pace, Replayed, Summary};
 use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::time::Duration;
@@ -46,12 +46,31 @@ pub(crate) fn value(summary: &Summary, crossed: &[Crossed]) -> Value {
         "latency_ms": times(&summary.latency),
         "service_time_ms": times(&summary.service_time),
         "own_lag_ms": times(&summary.own_lag),
+        "replay": summary.replay.as_ref().map(replay),
         "status": status,
         "error_kinds": error_kinds,
         "thresholds_crossed": crossed.iter().map(|crossed| json!({
             "condition": crossed.condition,
             "measured": crossed.measured,
         })).collect::<Vec<_>>(),
+    })
+}
+
+fn replay(replay: &Replayed) -> Value {
+    let Replayed { recorded, achieved, .. } = replay;
+    let speed = match replay.pace {
+        Pace::Recorded { speed } => json!(speed),
+        Pace::Rate(_) => json!(null),
+        Pace::Max { .. } => json!("max"),
+    };
+    json!({
+        "speed": speed,
+        "requests": replay.requests,
+        "connections": replay.connections,
+        "span_s": replay.span.as_secs_f64(),
+        "held": replay.held,
+        "concurrency": {"peak": achieved.peak, "mean": achieved.mean},
+        "recorded_concurrency": {"peak": recorded.peak, "mean": recorded.mean},
     })
 }
 

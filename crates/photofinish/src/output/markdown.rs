@@ -15,10 +15,12 @@ pub(crate) fn markdown(findings: &[Finding]) -> String {
 
 fn section(finding: &Finding) -> String {
     let race = &finding.race;
+    let heading_text = match race.headline == finding.title {
+        true => escape(&finding.title),
+        false => format!("{}: {}", escape(&race.headline), escape(&finding.title)),
+    };
     let mut text = format!(
-        "## {}: {}\n\n`{}`, {}, {}, seen {} from {} to {}",
-        escape(&race.headline),
-        escape(&finding.title),
+        "## {heading_text}\n\n`{}`, {}, {}, seen {} from {} to {}",
         finding.fingerprint,
         finding.state,
         finding.pattern,
@@ -48,7 +50,9 @@ fn section(finding: &Finding) -> String {
         text.push_str(&format!("\n{}\n\n", heading(race.kind, access, index > 0)));
         text.push_str(&fenced(&stacks(access)));
     }
-    if !race.raw.is_empty() {
+    if race.kind == Kind::AnswerDiff {
+        text.push_str(&format!("\n{}", fenced(&race.raw)));
+    } else if !race.raw.is_empty() {
         text.push_str("\n<details><summary>The report as printed</summary>\n\n");
         text.push_str(&fenced(race.raw.trim_end()));
         text.push_str("\n</details>\n");

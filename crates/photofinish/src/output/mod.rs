@@ -3,6 +3,7 @@
 //! The functions named here return text with its colours in it, to be written to
 //! `anstream::stdout()`, which takes the colours out where nobody sees them.
 
+mod answer_diff;
 pub(crate) mod catch;
 mod causes;
 pub(crate) mod error;
@@ -10,13 +11,16 @@ mod finding;
 pub(crate) mod hunt;
 pub(crate) mod hunt_json;
 pub(crate) mod hunt_live;
+mod hunt_ways;
 pub(crate) mod inspect;
 pub(crate) mod inspect_json;
+pub(crate) mod inspect_views;
 pub(crate) mod load;
 pub(crate) mod load_json;
 pub(crate) mod load_live;
 pub(crate) mod log;
 mod markdown;
+pub(crate) mod proxy;
 mod race;
 mod sarif;
 mod stack;

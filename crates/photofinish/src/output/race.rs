@@ -3,9 +3,10 @@
 //! On a wide terminal the accesses stand side by side, else one under the other. Start at
 //! [`race_text`].
 
+use super::answer_diff::answer_diff;
 use super::stack::{Line, View, access_lines, stack_lines};
 use super::style::{BOLD, CYAN, DIM, GREEN, YELLOW, clean, paint, terminal_width, wrap};
-use photofinish_model::{Fingerprint, Goroutine, Pattern, Race};
+use photofinish_model::{Fingerprint, Goroutine, Kind, Pattern, Race};
 use std::collections::HashMap;
 
 /// Columns from which two accesses stand side by side.
@@ -51,6 +52,9 @@ pub(crate) fn explanation(race: &Race, pattern: Pattern, width: Option<usize>) -
 
 /// The accesses and what else the report shows.
 pub(crate) fn accesses(race: &Race, view: &mut View) -> String {
+    if race.kind == Kind::AnswerDiff {
+        return answer_diff(race, view.width);
+    }
     let mut text = String::new();
     match (race.accesses.as_slice(), view.width) {
         ([first, second], Some(width)) if width >= SIDE_BY_SIDE => {

@@ -10,7 +10,7 @@
 
 use super::stack::is_about_memory;
 use photofinish_model::{
-    Access, Fingerprint, Frame, Kind, Pattern, Race, Stack, short_function, user_frame,
+    Access, AnswerDiff, Fingerprint, Frame, Kind, Pattern, Race, Stack, short_function, user_frame,
 };
 use photofinish_store::{Finding, Repository, State, title_of};
 use serde_json::{Value, json};
@@ -100,6 +100,8 @@ fn rule(pattern: Pattern) -> Value {
                 .collect::<String>()
         })
         .collect();
+    // A differing answer is a symptom, everything else a proof.
+    let precision = if pattern == Pattern::AnswerDiff { "medium" } else { "very-high" };
     json!({
         "id": pattern.word(),
         "name": name,
@@ -107,7 +109,7 @@ fn rule(pattern: Pattern) -> Value {
         "fullDescription": {"text": pattern.explanation()},
         "help": {"text": pattern.hint()},
         "defaultConfiguration": {"level": "error"},
-        "properties": {"tags": ["concurrency", "data-race"], "precision": "very-high"},
+        "properties": {"tags": ["concurrency", "data-race"], "precision": precision},
     })
 }
 
@@ -126,8 +128,8 @@ fn result(
         .map(|access| &access.stack)
         .chain(race.others.iter().map(|goroutine| &goroutine.stack))
         .filter_map(marked);
-    let locations: Vec<Value> =
-        ends.next().map(|frame| paths.location(frame, None)).into_iter().collect();
+    let here = ends.next().map(|frame| paths.location(frame, None)).or_else(|| route(race));
+    let locations = [in_some_file(here.unwrap_or_else(|| json!({})))];
     let mut related: Vec<Value> = Vec::new();
     for (access, frame) in
         accesses.iter().filter_map(|access| Some((access, marked(&access.stack)?))).skip(1)
@@ -150,9 +152,10 @@ fn result(
         .filter(|(_, access)| !access.stack.frames.is_empty())
         .map(|(index, access)| paths.thread_flow(race.kind, index, access))
         .collect();
+    let is_sure = !race.partial && !race.light && race.kind != Kind::AnswerDiff;
     let mut result = json!({
         "ruleId": pattern.word(),
-        "level": if race.partial || race.light { "warning" } else { "error" },
+        "level": if is_sure { "error" } else { "warning" },
         "message": {"text": message(race, pattern)},
         "locations": locations,
         "partialFingerprints": {
@@ -171,13 +174,33 @@ fn result(
 
 fn message(race: &Race, pattern: Pattern) -> String {
     let light = if race.light { " Seen by a light build: confirm in a full build." } else { "" };
-    format!(
-        "{}: {}. {} {}{light}",
-        race.headline,
-        title_of(race),
-        pattern.explanation(),
-        pattern.hint()
-    )
+    let title = title_of(race);
+    let what = match (AnswerDiff::read(&race.raw), race.headline == title) {
+        (Some(diff), _) => format!(
+            "{title}: {} instead of {} ({} of {} compared answers)",
+            diff.mirror.value, diff.primary.value, diff.differed, diff.compared
+        ),
+        (None, true) => title,
+        (None, false) => format!("{}: {title}", race.headline),
+    };
+    format!("{what}. {} {}{light}", pattern.explanation(), pattern.hint())
+}
+
+/// GitHub refuses a whole upload for one result without a file (`locationFromSarifResult: expected a
+/// physical location`): where none is known, it is the module's.
+fn in_some_file(mut location: Value) -> Value {
+    if location.get("physicalLocation").is_none() {
+        let module = json!({"uri": "go.mod", "uriBaseId": "%SRCROOT%"});
+        location["physicalLocation"] = json!({"artifactLocation": module});
+    }
+    location
+}
+
+/// Where an answer differs: no place in the source, but a route of the service.
+fn route(race: &Race) -> Option<Value> {
+    let diff = AnswerDiff::read(&race.raw)?;
+    let name = json!({"fullyQualifiedName": diff.route, "kind": "resource"});
+    Some(json!({"logicalLocations": [name], "message": {"text": format!("at {}", diff.place)}}))
 }
 
 fn describe(kind: Kind, access: &Access) -> String {

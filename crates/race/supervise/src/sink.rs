@@ -72,3 +72,17 @@ pub trait Sink: Send {
         Ok(())
     }
 }
+
+impl<S: Sink + ?Sized> Sink for Box<S> {
+    fn deliver(&mut self, sighted: &[Sighted]) -> Result<Vec<Delivered>, SinkError> {
+        (**self).deliver(sighted)
+    }
+
+    fn acknowledged(&mut self, fingerprint: &Fingerprint) -> Result<bool, SinkError> {
+        (**self).acknowledged(fingerprint)
+    }
+
+    fn started(&mut self, service: &str, build: &str, at: SystemTime) -> Result<(), SinkError> {
+        (**self).started(service, build, at)
+    }
+}

@@ -31,6 +31,9 @@ mod wire;
 
 pub use drive::{Stop, run};
 pub use error::LoadError;
-pub use measure::{Crossed, ErrorCount, Latencies, Snapshot, Summary, Threshold};
-pub use plan::{End, Load, OkStatus, Plan, Protocol, Ramp, Request, Stage, Tls, targets, units};
+pub use measure::{Crossed, ErrorCount, Latencies, Replayed, Snapshot, Summary, Threshold};
+pub use plan::{
+    End, HostHeader, Load, OkStatus, Pace, Plan, Protocol, Ramp, Replay, Request, Stage, Tls,
+    targets, units,
+};
 pub use wire::failure::ErrorKind;

@@ -20,6 +20,7 @@ pub(super) fn classify(race: &Race, line_of: &mut LineOf<'_>) -> Pattern {
         Kind::UseAfterFree => Pattern::UseAfterFree,
         Kind::ThreadLeak | Kind::SignalUnsafe => Pattern::ThreadMisuse,
         Kind::DetectorFailure => Pattern::DetectorFailure,
+        Kind::AnswerDiff => Pattern::AnswerDiff,
         Kind::DataRace => {
             let sides: Vec<Side> = race.accesses.iter().map(Side::of).collect();
             by_library(&sides)

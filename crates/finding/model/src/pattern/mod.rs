@@ -54,6 +54,8 @@ pub enum Pattern {
     SyncMisuse,
     /// A panic or fatal error that is no race by itself.
     Crash,
+    /// The race build answers differently from the primary, now and then.
+    AnswerDiff,
     /// Memory used after it was freed.
     UseAfterFree,
     /// A signal handler or a leaked thread.
@@ -171,6 +173,10 @@ impl Pattern {
                 "The process died of this; a race may or may not be behind it.",
                 "Look at the races found in the same process first: what they corrupt often shows as a crash elsewhere.",
             ),
+            Pattern::AnswerDiff => (
+                "Now and then the race build answers a copy of a request differently from the primary. A race that mixes up memory does this without a report; so does an answer that depends on more than the request.",
+                "Look whether the mirror's value belongs to another request: then a buffer, a pooled object (sync.Pool) or a struct is shared by two handlers, or used after it was given back. Look at the races found in this service, and drive this route under the race build with more concurrency: photofinish hunt. If the value may differ (random, a cache, the mirror's own database), put its place into the mirror's ignored paths.",
+            ),
             Pattern::UseAfterFree => (
                 "Memory was used by one thread after another had freed it.",
                 "Make the owner outlive its users, or count references.",
@@ -212,6 +218,7 @@ words!(Pattern, "pattern", {
     Deadlock => "deadlock",
     SyncMisuse => "sync-misuse",
     Crash => "crash",
+    AnswerDiff => "answer-diff",
     UseAfterFree => "use-after-free",
     ThreadMisuse => "thread-misuse",
     DetectorFailure => "detector-failure",

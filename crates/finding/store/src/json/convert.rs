@@ -1,8 +1,12 @@
 //! [`Race`] to [`RaceJson`] and back, part by part.
 
-use super::{AccessJson, FrameJson, GoroutineJson, GoroutineName, Hex, LocationJson, RaceJson};
+use super::{
+    AccessJson, AnswerDiffJson, AnsweredJson, FrameJson, GoroutineJson, GoroutineName, Hex,
+    LocationJson, RaceJson,
+};
 use photofinish_model::{
-    Access, Fingerprint, Frame, Goroutine, Location, Pattern, Race, Stack, UnknownWord,
+    Access, AnswerDiff, Answered, Fingerprint, Frame, Goroutine, Kind, Location, Pattern, Race,
+    Stack, UnknownWord,
 };
 
 impl From<&Race> for RaceJson {
@@ -28,7 +32,28 @@ impl RaceJson {
             partial: race.partial,
             light: race.light,
             raw: race.raw.clone(),
+            answer_diff: answer_diff(race),
         }
+    }
+}
+
+fn answer_diff(race: &Race) -> Option<AnswerDiffJson> {
+    let is_one = race.kind == Kind::AnswerDiff;
+    is_one.then(|| AnswerDiff::read(&race.raw)).flatten().map(AnswerDiffJson::from)
+}
+
+impl From<AnswerDiff> for AnswerDiffJson {
+    fn from(diff: AnswerDiff) -> Self {
+        let AnswerDiff { route, place, primary, mirror, request, compared, differed } = diff;
+        let (primary, mirror) = (primary.into(), mirror.into());
+        AnswerDiffJson { route, place, primary, mirror, request, compared, differed }
+    }
+}
+
+impl From<Answered> for AnsweredJson {
+    fn from(answered: Answered) -> Self {
+        let Answered { status, content_type, value } = answered;
+        AnsweredJson { status, content_type, value }
     }
 }
 

@@ -14,5 +14,7 @@ mod race;
 mod scalar;
 
 pub use finding::{ChangeJson, FindingJson};
-pub use race::{AccessJson, FrameJson, GoroutineJson, LocationJson, RaceJson};
+pub use race::{
+    AccessJson, AnswerDiffJson, AnsweredJson, FrameJson, GoroutineJson, LocationJson, RaceJson,
+};
 pub use scalar::{GoroutineName, Hex};

@@ -43,6 +43,44 @@ pub struct RaceJson {
     /// The report as printed.
     #[serde(default)]
     pub raw: String,
+    /// What differed, for the kind `answer-diff`; told from `raw`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_diff: Option<AnswerDiffJson>,
+}
+
+/// Two builds that answered one request differently.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerDiffJson {
+    /// `GET /orders/{}`.
+    pub route: String,
+    /// `$.items[*].total`, `status`, `header location`, `body`.
+    pub place: String,
+    /// What the primary answered.
+    pub primary: AnsweredJson,
+    /// What the mirror answered.
+    pub mirror: AnsweredJson,
+    /// The request; null where it may not be shown.
+    #[serde(default)]
+    pub request: Option<String>,
+    /// Answers of this route compared by then.
+    #[serde(default)]
+    pub compared: u64,
+    /// How many of them differed in this place.
+    #[serde(default)]
+    pub differed: u64,
+}
+
+/// One answer of an [`AnswerDiffJson`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnsweredJson {
+    /// The status.
+    pub status: u16,
+    /// The media type; empty where there was none.
+    #[serde(default)]
+    pub content_type: String,
+    /// An excerpt of what it said in this place.
+    #[serde(default)]
+    pub value: String,
 }
 
 /// One access of a [`RaceJson`].

@@ -2,6 +2,7 @@
 //!
 //! Not here: reading them (`read`), names for addresses (`symbols`). Start at [`Goroutine`].
 
+mod batch;
 mod labels;
 pub(crate) mod raw;
 pub(crate) mod read;
@@ -10,6 +11,7 @@ mod waits;
 
 use std::sync::Arc;
 
+use self::raw::Mark;
 use crate::RuntimeAddr;
 use crate::process::Process;
 use crate::symbols::PcKind;
@@ -48,6 +50,8 @@ pub struct Goroutine {
     pub stack_end: StackEnd,
     /// It did not move while it was read.
     pub settled: bool,
+    /// Changes when it moves.
+    pub(crate) mark: Mark,
 }
 
 /// A program counter on a stack.
@@ -163,6 +167,13 @@ impl Status {
             10 => Status::Leaked,
             _ => return None,
         })
+    }
+}
+
+impl Goroutine {
+    /// Whether it stands as `before`, another reading of the same goroutine, had it.
+    pub fn stands_as(&self, before: &Goroutine) -> bool {
+        self.id == before.id && self.mark == before.mark && self.stack == before.stack
     }
 }
 

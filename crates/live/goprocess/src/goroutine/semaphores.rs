@@ -9,9 +9,9 @@ use std::collections::{HashMap, HashSet};
 
 use crate::binary::Architecture;
 use crate::bytes::u64_at;
+use crate::code::named_in;
 use crate::memory::{self, Memory};
 use crate::symbols::Symbols;
-use crate::variables::named_in;
 use crate::{Binary, Layout, LoadBias, RuntimeAddr};
 
 /// `semTabSize`.
@@ -49,6 +49,11 @@ impl SemaTable {
             .into_iter()
             .map(|address| SemaTable { address: address.loaded(bias), stride })
             .find(|table| table.looks_right(memory, layout))
+    }
+
+    /// Where it lies.
+    pub(crate) fn span(&self) -> (RuntimeAddr, RuntimeAddr) {
+        (self.address, self.address.plus(N_ROOTS * self.stride))
     }
 
     /// The semaphore that each waiting goroutine (its `g`) waits for.

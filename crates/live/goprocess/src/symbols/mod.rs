@@ -7,6 +7,7 @@
 //! Not here: where the table is (`module`), walking a stack (`unwind`). Start at [`Symbols::frames`].
 
 mod function;
+mod liveness;
 mod values;
 
 use std::sync::Arc;

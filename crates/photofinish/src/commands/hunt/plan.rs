@@ -15,15 +15,21 @@ const DEFAULT_FOR: Duration = Duration::from_secs(60);
 const DEFAULT_CONCURRENCY: u32 = 100;
 const LONGEST_BASELINE: Duration = Duration::from_secs(10);
 
-/// The hunt that `args` and `config` ask for.
-pub(super) fn plan(args: HuntArgs, config: &Config, spool: Spool) -> anyhow::Result<Plan> {
+/// The hunt that `args` and `config` ask for, and what a person should know of it.
+pub(super) fn plan(
+    args: HuntArgs,
+    config: &Config,
+    spool: Spool,
+) -> anyhow::Result<(Plan, Vec<String>)> {
     let service = service(&args, config)?;
+    let (ways, notes) = super::ways::ways(&args.ways, config, &service)?;
     let duration = args.load.duration.or(config.hunt.duration).map_or(DEFAULT_FOR, |span| span.0);
     let baseline = args.load.baseline.or(config.hunt.baseline).map(|span| span.0);
     let load = load(&args, config, &service.place);
     let dir = dir(&args, config);
-    Ok(Plan {
+    let plan = Plan {
         folder: dir.clone(),
+        ways,
         build: build(&args, config, dir),
         gorace: config.run.gorace.clone(),
         memory: config.run.memory.map(|bytes| bytes.0),
@@ -33,7 +39,8 @@ pub(super) fn plan(args: HuntArgs, config: &Config, spool: Spool) -> anyhow::Res
         duration,
         baseline: baseline.unwrap_or_else(|| (duration / 6).min(LONGEST_BASELINE)),
         service,
-    })
+    };
+    Ok((plan, notes))
 }
 
 fn dir(args: &HuntArgs, config: &Config) -> PathBuf {

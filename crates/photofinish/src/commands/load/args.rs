@@ -1,5 +1,6 @@
 //! The flags of `photofinish load`.
 
+use super::replay::ReplayArgs;
 use crate::commands::Format;
 use photofinish_load::{Stage, Threshold, units};
 use std::path::PathBuf;
@@ -8,7 +9,8 @@ use std::time::Duration;
 /// Drive HTTP load, count latency from when requests were due
 ///
 /// A closed loop (--concurrency, the default) keeps that many requests in flight. An open loop
-/// (--rate) sends when a request is due, whatever the server does. Exit status: 0 fine, 1 a
+/// (--rate) sends when a request is due, whatever the server does; so does a replay of recorded
+/// traffic (--replay). Exit status: 0 fine, 1 a
 /// threshold was crossed or less than 99 % of the planned load was sent, 2 could not run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LoadArgs {
@@ -19,6 +21,8 @@ pub(crate) struct LoadArgs {
     pub(super) amount: Amount,
     #[command(flatten)]
     pub(super) content: Content,
+    #[command(flatten)]
+    pub(super) replay: ReplayArgs,
     #[command(flatten)]
     pub(super) transport: Transport,
     #[command(flatten)]

@@ -1,5 +1,5 @@
 use super::*;
-use photofinish_model::{Detector, GoroutineId, Kind, Op};
+use photofinish_model::{Answered, Detector, GoroutineId, Kind, Op};
 
 fn access(op: Op, function: &str, goroutine: u64) -> Access {
     let frame = |function: &str, file: &str, line| Frame {
@@ -83,4 +83,45 @@ fn paths_are_relative_to_the_repository_where_they_lie_in_it() {
 fn no_races_are_a_run_without_results() {
     let log = sarif_of_races(&[], None);
     assert_eq!(log["runs"][0]["results"], json!([]));
+}
+
+#[test]
+fn an_answer_that_differs_is_a_warning_at_a_route() {
+    let side = |value: &str| Answered { status: 200, value: value.into(), ..Answered::default() };
+    let diff = AnswerDiff {
+        route: "GET /orders/{}".into(),
+        place: "$.total".into(),
+        primary: side("1999"),
+        mirror: side("2998"),
+        request: None,
+        compared: 5214,
+        differed: 3,
+    };
+    let log = sarif_of_races(&[diff.to_race()], None);
+    let result = &log["runs"][0]["results"][0];
+    assert_eq!(result["level"], "warning");
+    let place = &result["locations"][0]["logicalLocations"][0];
+    assert_eq!(*place, json!({"fullyQualifiedName": "GET /orders/{}", "kind": "resource"}));
+    let file = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+    assert_eq!(file, "go.mod", "code scanning refuses all results if one has no file");
+    let words = result["message"]["text"].as_str().unwrap();
+    assert!(
+        words.starts_with(
+            "GET /orders/{} answers differently at $.total: 2998 instead of 1999 (3 of 5214"
+        ),
+        "{words}"
+    );
+    let rule = &log["runs"][0]["tool"]["driver"]["rules"][0];
+    assert_eq!(
+        (&rule["name"], &rule["properties"]["precision"]),
+        (&json!("AnswerDiff"), &json!("medium"))
+    );
+}
+
+#[test]
+fn a_crash_without_a_stack_has_a_place_too() {
+    let crash = Race::new(Kind::FatalError, Detector::GoRuntime, "out of memory");
+    let log = sarif_of_races(&[crash], None);
+    let place = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "go.mod");
 }

@@ -6,6 +6,9 @@
 //	/abort       closes the connection without an answer
 //	/die         ends the process
 //	/count       how many requests there were, and what they said, as JSON
+//	/arrivals    when each of the first 10,000 arrived and ended, and most at one time, as JSON
+//
+// With ?sleep=50ms, /… answers after that time.
 package main
 
 import (
@@ -41,11 +44,47 @@ type seen struct {
 	Conns    int
 }
 
+type arrival struct {
+	Path, Host, Conn string
+	// Microseconds since the server began.
+	At, Ended int64
+}
+
+type log struct {
+	sync.Mutex
+	Arrivals          []*arrival
+	Active, MaxActive int
+}
+
+// begin notes that r arrived, and end that its answer is ready.
+func (l *log) begin(r *http.Request, start time.Time) (end func()) {
+	l.Lock()
+	defer l.Unlock()
+	a := &arrival{Path: r.RequestURI, Host: r.Host, Conn: r.RemoteAddr, At: time.Since(start).Microseconds()}
+	if len(l.Arrivals) < 10_000 {
+		l.Arrivals = append(l.Arrivals, a)
+	}
+	l.Active++
+	l.MaxActive = max(l.MaxActive, l.Active)
+	return func() {
+		l.Lock()
+		defer l.Unlock()
+		a.Ended = time.Since(start).Microseconds()
+		l.Active--
+	}
+}
+
 func main() {
 	flag.Parse()
 	start := time.Now()
 	all := seen{Proto: map[string]int{}, Paths: map[string]int{}, Headers: map[string]int{}}
+	var arrivals log
 	mux := http.NewServeMux()
+	mux.HandleFunc("/arrivals", func(w http.ResponseWriter, r *http.Request) {
+		arrivals.Lock()
+		defer arrivals.Unlock()
+		json.NewEncoder(w).Encode(&arrivals)
+	})
 	mux.HandleFunc("/count", func(w http.ResponseWriter, r *http.Request) {
 		all.Lock()
 		defer all.Unlock()
@@ -54,6 +93,7 @@ func main() {
 	mux.HandleFunc("/abort", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	mux.HandleFunc("/die", func(http.ResponseWriter, *http.Request) { os.Exit(3) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		defer arrivals.begin(r, start)()
 		body, _ := io.ReadAll(r.Body)
 		all.Lock()
 		all.Requests++
@@ -68,6 +108,9 @@ func main() {
 			time.Sleep(*every - phase)
 		}
 		time.Sleep(*slow)
+		if sleep, err := time.ParseDuration(r.URL.Query().Get("sleep")); err == nil {
+			time.Sleep(sleep)
+		}
 		if code, ok := strings.CutPrefix(r.URL.Path, "/status/"); ok {
 			status, _ := strconv.Atoi(code)
 			w.WriteHeader(status)

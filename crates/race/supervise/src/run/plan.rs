@@ -44,6 +44,8 @@ pub struct Plan {
     pub max_restarts: u32,
     /// The pause before the first restart; the next ones double.
     pub first_pause: Duration,
+    /// The longest that pauses grow to.
+    pub longest_pause: Duration,
     /// Time between SIGTERM and SIGKILL.
     pub stop_timeout: Duration,
     /// How long an ended program's reports may take to be stored before we go on without (they
@@ -94,6 +96,7 @@ impl Plan {
             restart: Restart::default(),
             max_restarts: 5,
             first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(60),
             stop_timeout: Duration::from_secs(10),
             store_patience: Duration::from_secs(10),
             memory: None,

@@ -58,16 +58,16 @@ impl fmt::Display for Restart {
 pub(super) struct Backoff {
     most: u32,
     first: Duration,
+    longest: Duration,
     in_a_row: u32,
 }
 
 /// A program that ran this long was well.
 const WELL: Duration = Duration::from_secs(60);
-const LONGEST: Duration = Duration::from_secs(60);
 
 impl Backoff {
-    pub(super) fn new(most: u32, first: Duration) -> Backoff {
-        Backoff { most, first, in_a_row: 0 }
+    pub(super) fn new(most: u32, first: Duration, longest: Duration) -> Backoff {
+        Backoff { most, first, longest, in_a_row: 0 }
     }
 
     /// The pause before the next start, or `None` if there shall be none. A program that ended
@@ -83,7 +83,7 @@ impl Backoff {
             }
         }
         let doubled = 1u32.checked_shl(self.in_a_row.saturating_sub(1)).unwrap_or(u32::MAX);
-        let pause = self.first.saturating_mul(doubled).min(LONGEST);
+        let pause = self.first.saturating_mul(doubled).min(self.longest);
         // Up to a quarter more.
         let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
         Some(pause + pause.mul_f64((random % 1024) as f64 / 4096.0))
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn pauses_double_and_end() {
-        let mut backoff = Backoff::new(3, Duration::from_secs(1));
+        let mut backoff = Backoff::new(3, Duration::from_secs(1), Duration::from_secs(60));
         let pauses: Vec<_> =
             (0..4).map(|_| backoff.next(true, Duration::ZERO).map(|p| p.as_secs())).collect();
         assert_eq!(pauses[0], Some(1));
@@ -110,8 +110,17 @@ mod tests {
     }
 
     #[test]
+    fn pauses_grow_no_longer_than_they_may() {
+        let longest = Duration::from_millis(1_500);
+        let mut backoff = Backoff::new(u32::MAX, Duration::from_secs(1), longest);
+        // With its jitter.
+        let pauses = (0..100).filter_map(|_| backoff.next(true, Duration::ZERO));
+        assert!(pauses.max().is_some_and(|pause| pause <= longest + longest / 4));
+    }
+
+    #[test]
     fn a_program_that_was_well_for_a_while_begins_anew() {
-        let mut backoff = Backoff::new(1, Duration::from_secs(1));
+        let mut backoff = Backoff::new(1, Duration::from_secs(1), Duration::from_secs(60));
         assert!(backoff.next(true, Duration::ZERO).is_some());
         assert!(backoff.next(true, Duration::from_secs(61)).is_some());
         assert!(backoff.next(true, Duration::ZERO).is_none());

@@ -46,7 +46,8 @@ pub(super) enum Wake {
 impl<T: FnMut(Event)> Supervisor<T> {
     /// Starts the program as often as it takes; returns when it has ended for good.
     pub(super) async fn live(&mut self) -> Result<(), RunError> {
-        let mut backoff = Backoff::new(self.plan.max_restarts, self.plan.first_pause);
+        let Plan { max_restarts, first_pause, longest_pause, .. } = self.plan;
+        let mut backoff = Backoff::new(max_restarts, first_pause, longest_pause);
         let left_over = self.follower.settle(0).await;
         let carried = std::mem::take(&mut self.carried);
         if !self.pass_gate(&left_over.found, carried).await {

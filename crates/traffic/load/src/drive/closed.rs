@@ -104,6 +104,6 @@ impl Worker {
             return None;
         }
         let number = shared.next.fetch_add(1, Ordering::Relaxed);
-        Some(Job { number, due: None, measured })
+        Some(Job { number, due: None, measured, released: None })
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct Job {
     pub(crate) due: Option<Instant>,
     /// Not part of the warm-up.
     pub(crate) measured: bool,
+    /// When the last request was answered that this one had to wait for.
+    pub(crate) released: Option<Instant>,
 }
 
 impl Core {

@@ -5,7 +5,7 @@
 //! once; see `wire::meter` for how that is told from a server that failed.
 
 use super::core::{Core, Job};
-use super::prepare::{Filled, Ready};
+use super::prepare::Filled;
 use crate::wire::connect::connect;
 use crate::wire::failure::{ErrorKind, Failure};
 use crate::wire::http2::Http2;
@@ -35,7 +35,9 @@ impl Lane {
         let core = Rc::clone(&self.core);
         let _in_flight = core.enter();
         if job.measured {
-            let lag = job.due.map(|due| begun.saturating_duration_since(due));
+            // Waiting for another's answer is not our lateness.
+            let could = job.due.max(job.released);
+            let lag = job.due.and(could).map(|could| begun.saturating_duration_since(could));
             core.recorder.borrow_mut().begun(lag);
         }
         self.watchdog.set(begun + core.plan().timeout);
@@ -47,6 +49,7 @@ impl Lane {
             let mut recorder = core.recorder.borrow_mut();
             let latency = job.due.map(|due| now.saturating_duration_since(due));
             let service = now.saturating_duration_since(begun);
+            recorder.busy += service;
             match outcome {
                 Ok(Answer { status }) => {
                     recorder.answered(status, core.plan().ok.allows(status), latency, service);
@@ -82,41 +85,34 @@ impl Lane {
 
     async fn answer(&mut self, core: &Core, job: Job) -> Result<Answer, Failure> {
         let prepared = &core.shared.prepared;
-        let Some(ready) = prepared.turn(job.number) else {
-            return Err(closed_plan());
-        };
-        let filled = prepared.fill(ready, job.number)?;
-        match self.attempt(core, ready, &filled).await {
+        let filled = prepared.request(job.number)?;
+        match self.attempt(core, &filled).await {
             Err(failure) if failure.stale => {
                 core.recorder.borrow_mut().retried += u64::from(job.measured);
-                if let Some(link) = self.links.get_mut(ready.origin) {
+                if let Some(link) = self.links.get_mut(filled.origin) {
                     *link = None;
                 }
-                self.attempt(core, ready, &filled).await
+                self.attempt(core, &filled).await
             }
             result => result,
         }
     }
 
-    async fn attempt(
-        &mut self,
-        core: &Core,
-        ready: &Ready,
-        filled: &Filled<'_>,
-    ) -> Result<Answer, Failure> {
+    async fn attempt(&mut self, core: &Core, filled: &Filled<'_>) -> Result<Answer, Failure> {
+        let origin = filled.origin;
         if core.is_http2() {
-            let mut link = self.http2(core, ready.origin).await?;
+            let mut link = self.http2(core, origin).await?;
             let max = core.plan().max_response;
             return link.exchange(filled.request(), &mut self.watchdog, max).await;
         }
-        let link = self.links.get(ready.origin).and_then(Option::as_ref);
+        let link = self.links.get(origin).and_then(Option::as_ref);
         if !link.is_some_and(Http1::is_open) {
-            let fresh = self.open(core, ready.origin).await?;
-            if let Some(link) = self.links.get_mut(ready.origin) {
+            let fresh = self.open(core, origin).await?;
+            if let Some(link) = self.links.get_mut(origin) {
                 *link = Some(fresh);
             }
         }
-        let Some(Some(link)) = self.links.get_mut(ready.origin) else { return Err(closed_plan()) };
+        let Some(Some(link)) = self.links.get_mut(origin) else { return Err(closed_plan()) };
         let max = core.plan().max_response;
         let result = link.exchange(filled.request(), &mut self.watchdog, max).await;
         let (received, sent) = link.traffic();
@@ -124,7 +120,7 @@ impl Lane {
         recorder.bytes_received += received;
         recorder.bytes_sent += sent;
         if result.is_err() || !core.plan().keep_alive {
-            self.links[ready.origin] = None;
+            self.links[origin] = None;
         }
         result
     }

@@ -3,15 +3,19 @@
 //! One single-threaded runtime for each core, on a thread of its own, and connections dealt out
 //! once: no work moves between cores, so nothing is shared but a few counters.
 //!
-//! Start at [`run`]; then `team` (the threads), `closed` and `open` (the two loops), `lane` (one
+//! Start at [`run`]; then `team` (the threads), `closed`, `open` and `replay` (the loops), `lane` (one
 //! request after another).
 
 mod alarm;
 mod closed;
 mod core;
+mod dispatch;
 mod lane;
 mod open;
+mod order;
 mod prepare;
+mod recorded;
+mod replay;
 mod rotation;
 mod stop;
 mod team;
@@ -61,10 +65,11 @@ pub fn run(
     let (total, ended) = team.merge(&shared, &mut on_tick);
     let in_flight_max = shared.in_flight_max.load(std::sync::atomic::Ordering::Relaxed);
     let mut summary = Summary::new(plan, total, planned(plan));
-    if matches!(plan.load, Load::Open { .. }) {
+    if !matches!(plan.load, Load::Closed { .. }) {
         summary.in_flight_max = in_flight_max;
     }
     summary.duration = ended.saturating_duration_since(shared.measured_from);
+    summary.measure_replay();
     summary.threads = threads;
     summary.interrupted = stop.is_stopped() && plan.end != End::Stopped;
     Ok(summary)
@@ -72,16 +77,20 @@ pub fn run(
 
 /// How many requests the plan asks for, where it says.
 fn planned(plan: &Plan) -> Option<u64> {
-    match (open::schedule(plan), plan.end) {
-        (Some(schedule), _) => Some(schedule.total? - schedule.warm),
-        (None, End::Requests(requests)) => Some(requests),
-        (None, _) => None,
+    match (&plan.load, plan.end) {
+        (Load::Open { .. }, _) => {
+            let schedule = open::schedule(plan)?;
+            Some(schedule.total? - schedule.warm)
+        }
+        (Load::Replay(replay), end) => replay.total(end),
+        (Load::Closed { .. }, End::Requests(requests)) => Some(requests),
+        (Load::Closed { .. }, _) => None,
     }
 }
 
 fn check(plan: &Plan) -> Result<(), LoadError> {
     let wrong = |problem: &str| Err(LoadError::Plan { problem: problem.to_owned() });
-    let peak = plan.ramp().peak();
+    let peak = plan.ramp().map_or(0.0, crate::Ramp::peak);
     match &plan.load {
         Load::Closed { .. } if peak < 1.0 => return wrong("a closed loop needs a worker"),
         Load::Closed { .. } if peak > 1e6 => return wrong("more than a million workers"),
@@ -90,6 +99,15 @@ fn check(plan: &Plan) -> Result<(), LoadError> {
         }
         Load::Open { max_in_flight: Some(0), .. } => {
             return wrong("with no request in flight allowed, nothing can be sent");
+        }
+        Load::Replay(replay) => {
+            replay.check()?;
+            if replay.max_in_flight == Some(0) {
+                return wrong("with no request in flight allowed, nothing can be sent");
+            }
+            if !plan.warm_up.is_zero() {
+                return wrong("a replay has no warm-up");
+            }
         }
         _ => {}
     }

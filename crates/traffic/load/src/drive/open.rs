@@ -1,19 +1,15 @@
 //! The open loop: requests are sent when they are due, whatever the server does.
 //!
 //! Each thread has every N-th request. It wakes when its next one is due, begins everything that
-//! is due by then, and hands each to a connection that is idle, or to a new one: so a server that
-//! stalls meets as many connections as it leaves unanswered, as it would in production. The
-//! planned time travels with the request: being late ourselves shows up as latency and as own lag.
+//! is due by then, and hands each to `dispatch`. The planned time travels with the request: being
+//! late ourselves shows up as latency and as own lag.
 
 use super::alarm::Alarm;
 use super::core::{Core, Job};
-use super::lane::Lane;
+use super::dispatch::{Bound, Dispatcher};
 use crate::plan::schedule::Schedule;
 use crate::plan::{End, Load};
-use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// Requests due within this time are begun together. Waking up costs more than sending, and what
@@ -38,24 +34,29 @@ pub(crate) fn schedule(plan: &crate::Plan) -> Option<Schedule> {
 pub(crate) async fn run(core: &Rc<Core>, at: usize, threads: usize) {
     let Load::Open { max_in_flight, .. } = core.plan().load else { return };
     let Some(schedule) = schedule(core.plan()) else { return };
-    let dispatcher = Rc::new(Dispatcher {
-        core: Rc::clone(core),
-        idle: RefCell::default(),
-        unanswered: Cell::new(0),
-        max_in_flight,
+    let jobs = (at as u64..schedule.total.unwrap_or(u64::MAX)).step_by(threads).map(|number| {
+        let due = core.shared.start.checked_add(schedule.due(number));
+        Job { number, due, measured: number >= schedule.warm, released: None }
     });
+    keep_time(core, jobs, &Dispatcher::new(core, Bound::Shed(max_in_flight), None)).await;
+}
+
+/// Begins each of `jobs` when it is due, and waits for the answers. A job that is never due ends
+/// them.
+pub(crate) async fn keep_time(
+    core: &Core,
+    jobs: impl Iterator<Item = Job>,
+    dispatcher: &Rc<Dispatcher>,
+) {
     let alarm = Alarm::new();
-    let mut number = at as u64;
+    let mut jobs = jobs.peekable();
     loop {
         let mut begun = 0;
         let due = loop {
-            let is_over = schedule.total.is_some_and(|total| number >= total);
-            let due = core.shared.start.checked_add(schedule.due(number));
-            match due.filter(|_| !is_over && !core.stopping.get()) {
+            let due = jobs.peek().and_then(|job| job.due).filter(|_| !core.stopping.get());
+            match due {
                 Some(due) if due <= Instant::now() && begun < BURST => {
-                    let measured = number >= schedule.warm;
-                    dispatcher.begin(Job { number, due: Some(due), measured });
-                    number += threads as u64;
+                    jobs.next().into_iter().for_each(|job| dispatcher.begin(job));
                     begun += 1;
                 }
                 later => break later,
@@ -68,75 +69,5 @@ pub(crate) async fn run(core: &Rc<Core>, at: usize, threads: usize) {
             alarm.until(due.max(Instant::now() + GRAIN)).await;
         }
     }
-    while dispatcher.unanswered.get() > 0 {
-        core.changed.notified().await;
-    }
-}
-
-struct Dispatcher {
-    core: Rc<Core>,
-    /// Lanes that wait for a job, the one used last on top.
-    idle: RefCell<Vec<Rc<Seat>>>,
-    unanswered: Cell<usize>,
-    max_in_flight: Option<usize>,
-}
-
-/// Where a job is handed to a lane that waits.
-#[derive(Default)]
-struct Seat {
-    job: Cell<Option<Job>>,
-    waker: Cell<Option<Waker>>,
-}
-
-impl Dispatcher {
-    fn begin(self: &Rc<Self>, job: Job) {
-        if !self.core.shared.admit(self.max_in_flight) {
-            self.core.recorder.borrow_mut().shed += u64::from(job.measured);
-            return;
-        }
-        self.unanswered.set(self.unanswered.get() + 1);
-        let seat = self.idle.borrow_mut().pop();
-        match seat {
-            Some(seat) => seat.hand(job),
-            None => {
-                tokio::task::spawn_local(Rc::clone(self).lane(job));
-            }
-        }
-    }
-
-    async fn lane(self: Rc<Self>, first: Job) {
-        let mut lane = Lane::new(Rc::clone(&self.core));
-        let seat = Rc::new(Seat::default());
-        let mut job = first;
-        loop {
-            lane.serve(job, Instant::now()).await;
-            self.core.shared.release();
-            self.unanswered.set(self.unanswered.get() - 1);
-            if self.unanswered.get() == 0 {
-                self.core.changed.notify_waiters();
-            }
-            self.idle.borrow_mut().push(Rc::clone(&seat));
-            job = lane.idle(seat.handed()).await;
-        }
-    }
-}
-
-impl Seat {
-    fn hand(&self, job: Job) {
-        self.job.set(Some(job));
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-
-    async fn handed(&self) -> Job {
-        poll_fn(|cx| match self.job.take() {
-            Some(job) => Poll::Ready(job),
-            None => {
-                self.waker.set(Some(cx.waker().clone()));
-                Poll::Pending
-            }
-        })
-        .await
-    }
+    dispatcher.finish().await;
 }

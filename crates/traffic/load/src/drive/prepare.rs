@@ -3,11 +3,12 @@
 //! All that can be wrong with a plan is found here, before a thread is started. What is left to
 //! do for each request is to fill in templates, if it has any.
 
+use super::recorded::Source;
 use super::rotation::rotation;
 use crate::LoadError;
 use crate::plan::request::{Request, Url, encoded};
 use crate::plan::template::{Templates, Text, is_template};
-use crate::plan::{Plan, Protocol};
+use crate::plan::{Load, Plan, Protocol};
 use crate::wire::failure::{Cause, ErrorKind, Failure};
 use crate::wire::link::Payload;
 use crate::wire::origin::Origin;
@@ -29,11 +30,13 @@ pub(crate) struct Prepared {
     /// Which request is whose turn, again and again.
     rotation: Vec<u32>,
     templates: Templates,
+    /// What is sent instead, in a replay.
+    source: Option<Source>,
 }
 
 /// One request of the plan, made ready.
 pub(crate) struct Ready {
-    pub(crate) origin: usize,
+    origin: usize,
     method: Method,
     uri: Uri,
     path: Option<Text>,
@@ -45,10 +48,11 @@ pub(crate) struct Ready {
 
 /// A request as it is sent, perhaps twice.
 pub(crate) struct Filled<'a> {
-    method: &'a Method,
-    uri: Uri,
-    headers: Cow<'a, HeaderMap>,
-    body: Bytes,
+    pub(crate) origin: usize,
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: Cow<'a, HeaderMap>,
+    pub(crate) body: Bytes,
 }
 
 impl Filled<'_> {
@@ -86,8 +90,20 @@ impl Prepared {
         let trust =
             if any_https { plan.tls.clone() } else { crate::Tls { insecure: true, ca_file: None } };
         let tls = tls::connector(&trust, plan.protocol)?;
+        let source = source(plan)?;
         let largest = requests.iter().map(|ready| ready.body.len()).max().unwrap_or(0);
-        Ok(Self { origins, tls, requests, largest, rotation, templates })
+        let largest = largest.max(source.as_ref().map_or(0, |source| source.index.longest()));
+        Ok(Self { origins, tls, requests, largest, rotation, templates, source })
+    }
+
+    /// Request `number`, ready to be sent.
+    pub(crate) fn request(&self, number: u64) -> Result<Filled<'_>, Failure> {
+        if let Some(source) = &self.source {
+            return self.recorded(source, number);
+        }
+        let ready = self.turn(number);
+        let none = || Failure::text(ErrorKind::Template, "the plan has no such request");
+        self.fill(ready.ok_or_else(none)?, number)
     }
 
     /// The request whose turn it is at `number`.
@@ -119,7 +135,7 @@ impl Prepared {
             None => ready.body.clone(),
             Some(body) => Bytes::from(text(body)?),
         };
-        Ok(Filled { method: &ready.method, uri, headers, body })
+        Ok(Filled { origin: ready.origin, method: ready.method.clone(), uri, headers, body })
     }
 }
 
@@ -150,7 +166,8 @@ impl Ready {
         let has = |headers: &HeaderMap, key: HeaderName| {
             headers.contains_key(&key) || templated.iter().any(|(name, _)| *name == key)
         };
-        if !has(&headers, USER_AGENT) {
+        // In a replay the recorded one is sent.
+        if !has(&headers, USER_AGENT) && !matches!(plan.load, Load::Replay(_)) {
             headers.insert(USER_AGENT, HeaderValue::from_static("photofinish"));
         }
         if let Some(credentials) =
@@ -186,6 +203,23 @@ impl Ready {
         let body = Bytes::from(request.body.clone());
         Ok(Self { origin, method, uri, path, headers, templated, body, body_text })
     }
+}
+
+/// Where a replay has its requests from.
+fn source(plan: &Plan) -> Result<Option<Source>, LoadError> {
+    let Load::Replay(replay) = &plan.load else { return Ok(None) };
+    let [server] = plan.requests.as_slice() else {
+        return Err(LoadError::Plan { problem: "a replay goes to one server".to_owned() });
+    };
+    if Url::parse(&server.url)?.path != "/" {
+        return Err(LoadError::Url {
+            url: server.url.clone(),
+            problem: "in a replay the paths are recorded, and the URL names the server only"
+                .to_owned(),
+        });
+    }
+    let (index, host) = (std::sync::Arc::clone(&replay.index), replay.host);
+    Ok(Some(Source { index, host, protocol: plan.protocol }))
 }
 
 /// HTTP/2 wants to know scheme and host, HTTP/1.1 only the path.

@@ -8,7 +8,7 @@ use super::stop::Stop;
 use crate::LoadError;
 use crate::measure::Snapshot;
 use crate::measure::record::Recorder;
-use crate::plan::{Load, Plan, template};
+use crate::plan::{Load, Pace, Plan, Ramp, template};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -62,7 +62,7 @@ impl Team {
         on_tick: &mut impl FnMut(&Snapshot<'_>),
     ) -> (Recorder, Instant) {
         let plan = &shared.plan;
-        let is_open = matches!(plan.load, Load::Open { .. });
+        let is_open = plan.is_open();
         let mut total = Recorder::default();
         let mut in_flight = vec![(0, 0); self.threads.len()];
         let (mut told, mut completed) = (Instant::now(), 0);
@@ -149,9 +149,10 @@ impl Seat {
             () = self.stopped(&core) => {}
             () = self.tell(&core) => {}
             () = async {
-                match core.plan().load {
+                match &core.plan().load {
                     Load::Closed { .. } => super::closed::run(&core, self.at, self.count).await,
                     Load::Open { .. } => super::open::run(&core, self.at, self.count).await,
+                    Load::Replay(_) => super::replay::run(&core, self.at, self.count).await,
                 }
             } => {}
         }
@@ -180,10 +181,18 @@ impl Seat {
 
 fn threads(plan: &Plan) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let peak = plan.ramp().peak();
-    let useful = match plan.load {
+    let peak = plan.ramp().map_or(0.0, Ramp::peak);
+    let useful = match &plan.load {
         Load::Closed { .. } => peak,
         Load::Open { .. } => (peak / RATE_OF_A_THREAD).ceil(),
+        Load::Replay(replay) => {
+            // Recorded traffic comes in bursts.
+            let useful = match replay.pace {
+                Pace::Max { workers } => workers as f64,
+                _ => (replay.rate().unwrap_or(0.0) * 2.0 / RATE_OF_A_THREAD).ceil(),
+            };
+            useful.min(replay.index.connections() as f64)
+        }
     };
     plan.threads.unwrap_or(cores.min(useful as usize)).max(1)
 }

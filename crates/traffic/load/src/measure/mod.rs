@@ -9,5 +9,5 @@ pub(crate) mod summary;
 pub(crate) mod threshold;
 
 pub use latencies::Latencies;
-pub use summary::{ErrorCount, Snapshot, Summary};
+pub use summary::{ErrorCount, Replayed, Snapshot, Summary};
 pub use threshold::{Crossed, Threshold};

@@ -19,6 +19,10 @@ pub(crate) struct Recorder {
     pub(crate) failed: u64,
     pub(crate) bad_status: u64,
     pub(crate) shed: u64,
+    /// Requests of a replay that had to wait for another of their connection.
+    pub(crate) held: u64,
+    /// How long requests were unanswered, added up.
+    pub(crate) busy: Duration,
     pub(crate) retried: u64,
     pub(crate) bytes_received: u64,
     pub(crate) bytes_sent: u64,
@@ -105,6 +109,8 @@ impl Recorder {
         self.failed += other.failed;
         self.bad_status += other.bad_status;
         self.shed += other.shed;
+        self.held += other.held;
+        self.busy += other.busy;
         self.retried += other.retried;
         self.bytes_received += other.bytes_received;
         self.bytes_sent += other.bytes_sent;
@@ -136,6 +142,8 @@ impl Recorder {
             failed,
             bad_status,
             shed,
+            held,
+            busy,
             retried,
             bytes_received,
             bytes_sent,
@@ -148,11 +156,11 @@ impl Recorder {
             lag,
         } = self;
         for count in
-            [sent, completed, failed, bad_status, shed, retried, bytes_received, bytes_sent]
+            [sent, completed, failed, bad_status, shed, held, retried, bytes_received, bytes_sent]
         {
             *count = 0;
         }
-        (*in_flight, *in_flight_max) = (0, 0);
+        (*in_flight, *in_flight_max, *busy) = (0, 0, Duration::ZERO);
         statuses.clear();
         errors.clear();
         for latencies in [latency, service, lag] {

@@ -2,8 +2,9 @@
 
 use super::Latencies;
 use super::record::Recorder;
-use crate::plan::{Load, Plan};
+use crate::plan::{Load, Pace, Plan, Ramp};
 use crate::wire::failure::ErrorKind;
+use photofinish_recording::Concurrency;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub struct Summary {
     pub duration: Duration,
     /// Most workers of a closed loop.
     pub concurrency: Option<usize>,
-    /// Highest rate of an open loop, requests a second.
+    /// Highest rate of an open loop, requests a second; mean rate of a replay.
     pub rate: Option<f64>,
     /// Most requests that were unanswered at one time. In a closed loop an upper bound.
     pub in_flight_max: usize,
@@ -53,6 +54,30 @@ pub struct Summary {
     pub threads: usize,
     /// The run was stopped before its plan was done.
     pub interrupted: bool,
+    /// Of a replay: beside what was recorded.
+    pub replay: Option<Replayed>,
+    /// How long requests were unanswered, added up.
+    busy: Duration,
+}
+
+/// What was recorded, and what became of it in a replay.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Replayed {
+    /// How fast it was to be.
+    pub pace: Pace,
+    /// Requests of the recording.
+    pub requests: usize,
+    /// Connections of the recording.
+    pub connections: usize,
+    /// From the first arrival to the last answer, in the recording.
+    pub span: Duration,
+    /// Requests unanswered at one time, in the recording.
+    pub recorded: Concurrency,
+    /// The same in this run.
+    pub achieved: Concurrency,
+    /// Requests that were due while one of their connection was unanswered that had not been in
+    /// the recording: they were sent later. Of a closed loop: that had to wait for it.
+    pub held: u64,
 }
 
 /// Errors of one kind.
@@ -101,10 +126,14 @@ impl Summary {
             .map(|(kind, (count, samples))| ErrorCount { kind, count, samples })
             .collect();
         error_kinds.sort_by_key(|error| std::cmp::Reverse(error.count));
-        let peak = plan.ramp().peak();
-        let (concurrency, rate) = match plan.load {
+        let peak = plan.ramp().map_or(0.0, Ramp::peak);
+        let (concurrency, rate) = match &plan.load {
             Load::Closed { .. } => (Some(peak as usize), None),
             Load::Open { .. } => (None, Some(peak)),
+            Load::Replay(replay) => match replay.pace {
+                Pace::Max { workers } => (Some(workers), None),
+                _ => (None, replay.rate()),
+            },
         };
         Self {
             planned: planned.unwrap_or(total.sent),
@@ -127,6 +156,17 @@ impl Summary {
             in_flight_max: total.in_flight_max,
             threads: 0,
             interrupted: false,
+            replay: replayed(plan, total.held),
+            busy: total.busy,
+        }
+    }
+
+    /// Works out the concurrency that a replay achieved, once duration and peak are known.
+    pub(crate) fn measure_replay(&mut self) {
+        let (busy_s, duration_s) = (self.busy.as_secs_f64(), self.duration.as_secs_f64());
+        if let Some(replay) = self.replay.as_mut().filter(|_| duration_s > 0.0) {
+            let (peak, mean) = (self.in_flight_max, busy_s / duration_s);
+            replay.achieved = Concurrency { peak, mean };
         }
     }
 
@@ -149,4 +189,18 @@ impl Summary {
         }
         self.planned.saturating_sub(self.sent) as f64 / self.planned as f64
     }
+}
+
+fn replayed(plan: &Plan, held: u64) -> Option<Replayed> {
+    let Load::Replay(replay) = &plan.load else { return None };
+    let index = &replay.index;
+    Some(Replayed {
+        pace: replay.pace,
+        requests: index.entries().len(),
+        connections: index.connections(),
+        span: index.span(),
+        recorded: index.concurrency(),
+        achieved: Concurrency::default(),
+        held,
+    })
 }

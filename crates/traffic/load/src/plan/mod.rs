@@ -5,14 +5,18 @@
 //! does, which is what "twice production rate" asks for. They differ when the server is slow,
 //! as a race build is, so the caller says which.
 //!
+//! A recording is either, with the requests and the times of another day.
+//!
 //! Start at [`Plan::new`]. Sending is in `drive`.
 
+mod replay;
 pub(crate) mod request;
 pub(crate) mod schedule;
 pub mod targets;
 pub(crate) mod template;
 pub mod units;
 
+pub use replay::{HostHeader, Pace, Replay};
 pub use request::Request;
 pub use schedule::{Ramp, Stage};
 
@@ -22,7 +26,8 @@ use std::time::Duration;
 /// Everything a run needs to know. Fields have defaults; see [`Plan::new`].
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Sent in turn, each as often as its weight says.
+    /// Sent in turn, each as often as its weight says. Of a replay: one, with the server's URL and
+    /// the headers that stand in place of recorded ones.
     pub requests: Vec<Request>,
     /// Closed or open loop, and how much of it.
     pub load: Load,
@@ -68,6 +73,8 @@ pub enum Load {
         /// `None`: every request is sent.
         max_in_flight: Option<usize>,
     },
+    /// Requests that were recorded, each when it is due.
+    Replay(Replay),
 }
 
 /// When to stop sending.
@@ -141,10 +148,21 @@ impl Plan {
         }
     }
 
-    pub(crate) fn ramp(&self) -> &Ramp {
+    /// Workers or rate over time; a replay has neither.
+    pub(crate) fn ramp(&self) -> Option<&Ramp> {
         match &self.load {
-            Load::Closed { workers, .. } => workers,
-            Load::Open { rate, .. } => rate,
+            Load::Closed { workers, .. } => Some(workers),
+            Load::Open { rate, .. } => Some(rate),
+            Load::Replay(_) => None,
+        }
+    }
+
+    /// Whether requests are due at times, rather than when others are answered.
+    pub(crate) fn is_open(&self) -> bool {
+        match &self.load {
+            Load::Closed { .. } => false,
+            Load::Open { .. } => true,
+            Load::Replay(replay) => replay.is_open(),
         }
     }
 
@@ -154,7 +172,7 @@ impl Plan {
             End::After(after) => Some(after),
             End::Requests(_) | End::Stopped => None,
         };
-        match (end, self.ramp().length()) {
+        match (end, self.ramp().and_then(Ramp::length)) {
             (Some(end), Some(stages)) => Some(end.min(stages)),
             (end, stages) => end.or(stages),
         }

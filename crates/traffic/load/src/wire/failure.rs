@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Http2,
     /// A template could not be filled in.
     Template,
+    /// A recorded request could not be read from its file.
+    Recording,
     /// An answer with a status that is not allowed.
     Status,
 }
@@ -56,6 +58,7 @@ impl ErrorKind {
             Self::TooLarge => "too-large",
             Self::Http2 => "http2",
             Self::Template => "template",
+            Self::Recording => "recording",
             Self::Status => "status",
         }
     }
@@ -75,6 +78,7 @@ pub(crate) enum Cause {
     Io(io::Error),
     Hyper(hyper::Error),
     Template(minijinja::Error),
+    Recording(photofinish_recording::ReadError),
     Text(&'static str),
 }
 
@@ -137,6 +141,7 @@ impl Failure {
             Cause::Io(cause) => chain(cause),
             Cause::Hyper(cause) => chain(cause),
             Cause::Template(cause) => chain(cause),
+            Cause::Recording(cause) => chain(cause),
             Cause::Text(text) => (*text).to_owned(),
         }
     }

@@ -88,3 +88,30 @@ fn words_and_addresses_nobody_knows_are_named_in_the_error() {
         assert!(serde_json::from_str::<AccessJson>(bad).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn an_answer_that_differs_is_told_field_by_field_and_others_have_no_such_field() {
+    let diff = AnswerDiff {
+        route: "GET /orders/{}".into(),
+        place: "$.total".into(),
+        primary: Answered { status: 200, content_type: String::new(), value: "1999".into() },
+        mirror: Answered { status: 200, content_type: String::new(), value: "2998".into() },
+        request: None,
+        compared: 5214,
+        differed: 3,
+    };
+    let value = serde_json::to_value(RaceJson::from(&diff.to_race())).unwrap();
+    assert_eq!(value["kind"], "answer-diff");
+    let told = &value["answer_diff"];
+    assert_eq!((&told["route"], &told["place"]), (&"GET /orders/{}".into(), &"$.total".into()));
+    assert_eq!(
+        (&told["primary"]["value"], &told["mirror"]["status"]),
+        (&"1999".into(), &200.into())
+    );
+    assert_eq!((&told["compared"], &told["differed"]), (&5214.into(), &3.into()));
+    assert!(told["request"].is_null());
+    let back: RaceJson = serde_json::from_value(value).unwrap();
+    assert_eq!(Race::try_from(back).unwrap(), diff.to_race());
+    let race = serde_json::to_value(RaceJson::from(&full_race())).unwrap();
+    assert!(race.get("answer_diff").is_none());
+}

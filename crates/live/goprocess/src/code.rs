@@ -1,42 +1,53 @@
-//! Where the runtime keeps a variable, in a program whose symbols were stripped.
+//! What the code of a function says: which variables it names, which functions it calls.
 //!
-//! The names of all functions survive stripping, and a function that uses the variable names its
-//! address in its code: `runtime.allgadd` for the list of goroutines. Its operands are
+//! That is how the runtime's variables are found in a program whose symbols were stripped: the names of all
+//! functions survive, and `runtime.allgadd` names the list of goroutines. Its operands are
 //! candidates; what they point at decides. Without a decoder for the processor, all variables
 //! are candidates.
 
-use iced_x86::{Decoder, DecoderOptions};
+use iced_x86::{Decoder, DecoderOptions, Mnemonic, OpKind};
 
 use crate::binary::Architecture;
 use crate::memory::{self, Memory};
-use crate::symbols::Symbols;
+use crate::symbols::{Function, Symbols};
 use crate::{Binary, LinkAddr, RuntimeAddr};
 
-/// Longer than this none of the functions asked about is.
-const LONGEST_FUNCTION: u64 = 16 << 10;
+/// More of a function's code than this is not read.
+const LONGEST_FUNCTION: u64 = 64 << 10;
 /// Not searched further than this.
 const LARGEST_SEARCH: u64 = 64 << 20;
 const CHUNK: u64 = 1 << 20;
 
 /// The addresses that the code of `function` names, in the order it does, each once.
 pub(crate) fn named_in(binary: &Binary, symbols: &Symbols, function: &str) -> Vec<LinkAddr> {
-    let code = symbols.named(function).and_then(|function| {
-        let len = function.end.0.checked_sub(function.entry.0)?.min(LONGEST_FUNCTION);
-        Some((function.entry, binary.bytes(function.entry, len)?))
-    });
-    let Some((entry, code)) = code.filter(|_| binary.architecture == Architecture::Amd64) else {
-        return Vec::new();
-    };
-    let mut named = Vec::new();
-    for instruction in Decoder::with_ip(64, &code, entry.0, DecoderOptions::NONE) {
+    symbols.named(function).map(|function| what_it_names(binary, &function).0).unwrap_or_default()
+}
+
+/// The addresses that the code of `function` names, and its calls: from where, and to what.
+pub(crate) fn what_it_names(
+    binary: &Binary,
+    function: &Function<'_>,
+) -> (Vec<LinkAddr>, Vec<(LinkAddr, LinkAddr)>) {
+    let (mut named, mut calls) = (Vec::new(), Vec::new());
+    let len = function.end.0.saturating_sub(function.entry.0).min(LONGEST_FUNCTION);
+    let code = binary.bytes(function.entry, len).unwrap_or_default();
+    if binary.architecture != Architecture::Amd64 {
+        return (named, calls);
+    }
+    for instruction in Decoder::with_ip(64, &code, function.entry.0, DecoderOptions::NONE) {
         if instruction.is_ip_rel_memory_operand() {
             let address = LinkAddr(instruction.ip_rel_memory_address());
             if !named.contains(&address) {
                 named.push(address);
             }
         }
+        let is_direct = instruction.op0_kind() == OpKind::NearBranch64;
+        if instruction.mnemonic() == Mnemonic::Call && is_direct {
+            let target = LinkAddr(instruction.near_branch_target());
+            calls.push((LinkAddr(instruction.ip()), target));
+        }
     }
-    named
+    (named, calls)
 }
 
 /// Where in `spans` of memory three words may be a slice's head: a pointer, a length, a capacity that

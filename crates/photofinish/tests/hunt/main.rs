@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod kills;
+mod support;
+mod ways;
+
 use serde_json::Value;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use support::{Place, talk};
 
 #[test]
 fn a_racy_service_is_found_out_and_its_repaired_twin_is_not() {
@@ -19,15 +22,25 @@ fn a_racy_service_is_found_out_and_its_repaired_twin_is_not() {
         assert_eq!(finding["kind"], "data-race");
         assert_eq!(finding["accesses"].as_array().unwrap().len(), 2);
         assert_eq!(finding["new"], true);
-        assert!(finding["sources"]["load"].as_u64().unwrap() >= 1);
+        let sources = finding["sources"].as_object().unwrap();
+        assert!(sources.keys().all(|way| way == "canary" || way == "mirror"), "{sources:?}");
+        let seen: u64 = finding["seen_by"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|by| by["sightings"].as_u64().unwrap())
+            .sum();
+        assert_eq!(finding["count"].as_u64().unwrap(), seen);
         let title = finding["title"].as_str().unwrap();
         assert!(title.contains("main.(*book)."), "{title}");
     }
     assert!(found["load"]["completed"].as_u64().unwrap() > 100, "{}", found["load"]);
     let variants: Vec<&str> =
         found["variants"].as_array().unwrap().iter().map(|v| v["name"].as_str().unwrap()).collect();
-    assert_eq!(variants, ["stable", "race"]);
-    // Every report that the race build printed is counted.
+    assert_eq!(variants, ["stable", "canary", "mirror"]);
+    assert!(found["variants"][0]["load"]["completed"].as_u64().unwrap() > 100);
+    assert_eq!(found["load"]["errors"], 0, "{}", found["load"]);
+    // Every report that a race build printed is counted.
     let reports: u64 =
         found["variants"].as_array().unwrap().iter().map(|v| v["reports"].as_u64().unwrap()).sum();
     let counted: u64 = findings.iter().map(|finding| finding["count"].as_u64().unwrap()).sum();
@@ -46,13 +59,27 @@ fn a_person_reads_both_stacks_the_load_and_the_next_step() {
     let output = place.hunt(&["--for", "2s", "--baseline", "0", "--concurrency", "40"]);
     assert_eq!(output.status.code(), Some(1), "{}", talk(&output));
     let text = String::from_utf8(output.stdout).unwrap();
-    for part in
-        ["main.(*book).place", "book_racy.go", "previous ", "REQ/S", "photofinish findings show"]
-    {
+    for part in [
+        "main.(*book).place",
+        "book_racy.go",
+        "previous ",
+        "\ncallers ",
+        "\n  canary ",
+        "\n  mirror ",
+        "callers: p99 ",
+        "0 errors that callers saw were its own",
+        "answers compared, 0 differences found",
+        "photofinish findings show",
+    ] {
         assert!(text.contains(part), "no {part} in:\n{text}");
     }
     let talk = String::from_utf8(output.stderr).unwrap();
-    for part in ["building orders (race)", "answers at http://", "new finding"] {
+    for part in [
+        "building orders (race)",
+        "the mirror answers at http://",
+        "stable, canary, mirror behind http://",
+        "new finding",
+    ] {
         assert!(talk.contains(part), "no {part} in:\n{talk}");
     }
 }
@@ -114,57 +141,4 @@ fn without_a_url_it_says_what_to_give() {
     let output = place.command().args(["hunt", "--package", "./cmd/orders"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(talk(&output).contains("try: give --url http://127.0.0.1:8080/"), "{}", talk(&output));
-}
-
-/// A copy of the orders service, a store and a spool of the test's own.
-struct Place {
-    _root: tempfile::TempDir,
-    module: PathBuf,
-    state: PathBuf,
-}
-
-impl Place {
-    fn new() -> Place {
-        let root = photofinish_testkit::temp_dir();
-        let module = root.path().join("orders");
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services/orders"), &module);
-        let state = root.path().join("state");
-        Place { module, state, _root: root }
-    }
-
-    fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_photofinish"));
-        command.current_dir(&self.module).env("XDG_STATE_HOME", &self.state);
-        command.env("PHOTOFINISH_GO", &photofinish_testkit::go_toolchain().go);
-        command
-    }
-
-    fn hunt(&self, more: &[&str]) -> Output {
-        let mut command = self.command();
-        command.args([
-            "hunt",
-            "--package",
-            "./cmd/orders",
-            "--url",
-            "http://127.0.0.1:0/order?item=tea",
-        ]);
-        command.args(["--arg=-addr=127.0.0.1:{port}"]).args(more).output().unwrap()
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-fn talk(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }

@@ -1,0 +1,202 @@
+//! Who holds a lock. Go does not record it, so it is inferred, and the evidence is said.
+//!
+//! A goroutine may hold a mutex if one of its frames is in a function that locks mutexes, and the mutex, or
+//! what it is a field of, is among the words of that frame (or the function's code names it, if it is a global).
+//! If the frame has passed a `Lock` by its line, and no `Unlock` since, that is likely; else it is
+//! possible. Deferred calls of `Unlock` do not count as passed.
+//!
+//! Start at [`Holders::find`].
+
+use std::collections::{BTreeSet, HashMap};
+
+use photofinish_goprocess::{Goroutine, LinkAddr, Pc, PcKind, Process, RuntimeAddr, WaitOn};
+
+use crate::Look;
+
+/// How sure it is that a goroutine holds a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Evidence {
+    /// A frame that may have locked something has the lock at hand.
+    Possible,
+    /// It has passed a `Lock`, no `Unlock`, and has the lock at hand.
+    Likely,
+    /// It cannot be otherwise.
+    Proved,
+}
+
+impl Evidence {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Evidence::Possible => "possible",
+            Evidence::Likely => "likely",
+            Evidence::Proved => "proved",
+        }
+    }
+}
+
+/// A pointer to a structure that holds a mutex points at most so far before it.
+const LARGEST_STRUCTURE: u64 = 512;
+
+const LOCKS: &[&str] = &[
+    "sync.(*Mutex).Lock",
+    "sync.(*Mutex).lockSlow",
+    "internal/sync.(*Mutex).Lock",
+    "internal/sync.(*Mutex).lockSlow",
+    "sync.(*RWMutex).Lock",
+    "sync.(*RWMutex).RLock",
+    "sync.runtime_SemacquireRWMutexR",
+];
+const UNLOCKS: &[&str] = &[
+    "sync.(*Mutex).Unlock",
+    "sync.(*Mutex).unlockSlow",
+    "internal/sync.(*Mutex).Unlock",
+    "internal/sync.(*Mutex).unlockSlow",
+    "sync.(*RWMutex).Unlock",
+    "sync.(*RWMutex).RUnlock",
+    "sync.(*RWMutex).rUnlockSlow",
+];
+
+/// What a function does with mutexes.
+#[derive(Debug, Default)]
+struct Locking {
+    /// Lines of calls, as its own code has them.
+    locks: BTreeSet<u32>,
+    unlocks: BTreeSet<u32>,
+    /// Variables that its code names.
+    globals: Vec<RuntimeAddr>,
+}
+
+/// The holders of locks, by lock.
+#[derive(Debug, Default)]
+pub(crate) struct Holders {
+    functions: HashMap<LinkAddr, Locking>,
+    found: HashMap<RuntimeAddr, Vec<(u64, Evidence)>>,
+}
+
+impl Holders {
+    /// Looks for the holders of all locks that somebody waits for.
+    pub(crate) fn find(process: &Process, look: &Look) -> Holders {
+        let mut holders = Holders::default();
+        let locks: BTreeSet<RuntimeAddr> = look.goroutines.iter().filter_map(waited_lock).collect();
+        if !locks.is_empty() {
+            for goroutine in &look.goroutines {
+                holders.look_at(process, look, goroutine, &locks);
+            }
+        }
+        holders
+    }
+
+    /// Who may hold the lock at `lock`, the likeliest first.
+    pub(crate) fn of(&self, lock: RuntimeAddr) -> &[(u64, Evidence)] {
+        self.found.get(&lock).map_or(&[], Vec::as_slice)
+    }
+
+    fn look_at(
+        &mut self,
+        process: &Process,
+        look: &Look,
+        goroutine: &Goroutine,
+        locks: &BTreeSet<RuntimeAddr>,
+    ) {
+        let own = waited_lock(goroutine);
+        let locks_something: Vec<usize> = (0..goroutine.stack.len())
+            .filter(|frame_idx| {
+                goroutine.stack.get(*frame_idx).is_some_and(|pc| self.locks_at(process, *pc))
+            })
+            .collect();
+        if locks_something.is_empty() {
+            return;
+        }
+        let Some(frames) = process.frame_words(goroutine) else { return };
+        let mut best: HashMap<RuntimeAddr, Evidence> = HashMap::new();
+        for frame_idx in locks_something {
+            let (Some(pc), Some(words)) = (goroutine.stack.get(frame_idx), frames.get(frame_idx))
+            else {
+                continue;
+            };
+            let Some(function) = process.symbols().function_at(pc.address.linked(process.bias()))
+            else {
+                continue;
+            };
+            let Some(locking) = self.functions.get(&function.entry) else { continue };
+            let line = look.line_in_function(*pc);
+            let evidence =
+                if locking.has_passed(line) { Evidence::Likely } else { Evidence::Possible };
+            for lock in locks.iter().filter(|lock| Some(**lock) != own) {
+                if has_at_hand(words, *lock) || locking.globals.contains(lock) {
+                    let known = best.entry(*lock).or_insert(evidence);
+                    *known = evidence.max(*known);
+                }
+            }
+        }
+        for (lock, evidence) in best {
+            let holders = self.found.entry(lock).or_default();
+            holders.push((goroutine.id, evidence));
+            holders.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        }
+    }
+
+    /// Whether the function at `pc` locks mutexes; remembers how.
+    fn locks_at(&mut self, process: &Process, pc: Pc) -> bool {
+        let linked = pc.address.linked(process.bias());
+        let Some(function) = process.symbols().function_at(linked) else { return false };
+        let locking = self.functions.entry(function.entry).or_insert_with(|| {
+            // The locks' own code passes on what it is given.
+            let is_library = ["sync.", "internal/sync.", "runtime."]
+                .iter()
+                .any(|library| function.name().starts_with(library));
+            if is_library { Locking::default() } else { Locking::of(process, function) }
+        });
+        !locking.locks.is_empty()
+    }
+}
+
+impl Locking {
+    fn of(process: &Process, function: photofinish_goprocess::Function<'_>) -> Locking {
+        let mut locking = Locking::default();
+        let (globals, calls) = process.code_of(&function);
+        for (site, target) in calls {
+            let Some(target) = process.symbols().function_at(target) else { continue };
+            let (locks, unlocks) =
+                (LOCKS.contains(&target.name()), UNLOCKS.contains(&target.name()));
+            if !locks && !unlocks {
+                continue;
+            }
+            let pc = Pc { address: site.loaded(process.bias()), kind: PcKind::Exact };
+            let frames = process.frames(pc);
+            let is_deferred = frames.iter().any(|frame| frame.function.contains(".deferwrap"));
+            let line = frames.last().map_or(0, |frame| frame.line);
+            if locks {
+                locking.locks.insert(line);
+            } else if !is_deferred {
+                locking.unlocks.insert(line);
+            }
+        }
+        if !locking.locks.is_empty() {
+            locking.globals =
+                globals.into_iter().map(|address| address.loaded(process.bias())).collect();
+        }
+        locking
+    }
+
+    /// Whether a `Lock` lies before `line`, and no `Unlock` between.
+    fn has_passed(&self, line: u32) -> bool {
+        let Some(lock) = self.locks.range(..line).next_back() else { return false };
+        self.unlocks.range(*lock..line).next().is_none()
+    }
+}
+
+/// The lock that a goroutine waits for.
+pub(crate) fn waited_lock(goroutine: &Goroutine) -> Option<RuntimeAddr> {
+    let is_lock = |on| matches!(on, WaitOn::Mutex | WaitOn::RwMutex);
+    goroutine.waits.iter().find(|wait| is_lock(wait.on)).map(|wait| wait.address)
+}
+
+/// Whether a word is the lock's address, or may be that of the structure it is a field of.
+fn has_at_hand(words: &[u64], lock: RuntimeAddr) -> bool {
+    words.iter().any(|word| {
+        word.is_multiple_of(8)
+            && lock.0.checked_sub(*word).is_some_and(|offset| offset <= LARGEST_STRUCTURE)
+    })
+}
