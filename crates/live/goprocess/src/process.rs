@@ -16,7 +16,7 @@ use crate::goroutine::semaphores::SemaTable;
 use crate::memory::{self, Memory};
 use crate::module::Module;
 use crate::symbols::{Frame, Function, Symbols};
-use crate::unwind::Unwinder;
+use crate::unwind::{Unwinder, Window};
 use crate::{
     Binary, BuildInfo, Layout, LayoutSource, LinkAddr, LoadBias, OpenError, Pc, ReadError,
     RuntimeAddr, allgs, code, goroutine, layout,
@@ -156,6 +156,11 @@ impl Process {
         }
     }
 
+    /// Where it is looked at.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// The program's file.
     pub fn path(&self) -> &Path {
         self.binary.path()
@@ -194,6 +199,14 @@ impl Process {
     /// What stands at `pc`, innermost inlined call first.
     pub fn frames(&self, pc: Pc) -> Vec<Frame<'_>> {
         self.symbols.frames(pc.address.linked(self.bias), pc.kind)
+    }
+
+    /// The calls on a stack of which `stack` is a copy, from the stack pointer `sp` on: `pc` and its callers.
+    /// It ends where the copy does.
+    pub fn callers(&self, pc: Pc, sp: RuntimeAddr, stack: &[u8]) -> Vec<Pc> {
+        let window = Window { base: sp.0, bytes: stack, is_part: false };
+        let walk = Unwinder::new(&self.symbols, self.bias).walk(pc, sp.0, window, 1024);
+        walk.map(|(pcs, _)| pcs).unwrap_or_default()
     }
 
     /// The function that a goroutine was started with, behind the compiler's wrapper.

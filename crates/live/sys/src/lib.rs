@@ -1,8 +1,8 @@
 //! What the kernel lets us see of another process: its memory, mappings, threads and processors.
 //!
 //! The one room of photofinish with `unsafe` in it. Nothing here knows of Go. What is read is a claim
-//! of the other process about itself: bounded here, believed nowhere. Nothing here stops or
-//! changes the other process.
+//! of the other process about itself: bounded here, believed nowhere. Only [`trace`] stops threads;
+//! nothing changes the other process.
 //!
 //! Not here: what the bytes mean (`goprocess`). Start at [`ForeignMemory`].
 
@@ -14,6 +14,7 @@ mod maps;
 mod memory;
 mod numa;
 mod threads;
+pub mod trace;
 
 pub use auxv::{AuxEntry, auxv, parse_auxv};
 pub use clock::monotonic_now;

@@ -1,6 +1,7 @@
 //! The subcommands and the flags that all of them share.
 
 mod build;
+mod catch;
 mod completions;
 mod findings;
 mod hunt;
@@ -60,6 +61,7 @@ enum Command {
     Load(Box<load::LoadArgs>),
     /// Supervise a race build: follow and store what it prints, start it again when it crashes
     Run(Box<run::RunArgs>),
+    Catch(Box<catch::CatchArgs>),
     Proxy(Box<proxy::ProxyArgs>),
     Inspect(Box<inspect::InspectArgs>),
     Report(report::ReportArgs),
@@ -79,6 +81,7 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Build(args) => build::build(*args),
         Command::Load(args) => load::load(*args),
         Command::Run(args) => run::run(*args),
+        Command::Catch(args) => catch::catch(*args),
         Command::Proxy(args) => proxy::proxy(*args),
         Command::Inspect(args) => inspect::inspect(*args),
         Command::Report(args) => report::report(args),

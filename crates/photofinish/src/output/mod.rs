@@ -4,6 +4,7 @@
 //! `anstream::stdout()`, which takes the colours out where nobody sees them.
 
 mod answer_diff;
+pub(crate) mod catch;
 mod causes;
 pub(crate) mod error;
 mod finding;

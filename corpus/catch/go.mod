@@ -1,0 +1,3 @@
+module example.org/catch
+
+go 1.21

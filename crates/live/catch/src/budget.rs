@@ -1,0 +1,86 @@
+//! How much may be spent, and how much was: the time threads are held, and our own processor time.
+//!
+//! An allowance that grows with time, of which a little is there from the beginning, so that a race that shows
+//! at once is seen at once.
+
+use std::time::{Duration, Instant};
+
+use photofinish_sys::trace::thread_cpu_time;
+
+/// What may be spent before any time has passed, if the whole run earns so much.
+const ADVANCE: Duration = Duration::from_millis(50);
+
+#[derive(Debug)]
+pub(crate) struct Budget {
+    began: Instant,
+    processor_then: Duration,
+    /// Processors' time earned per time that passes, beside the advance.
+    rate: f64,
+    advance: Duration,
+    held: Duration,
+}
+
+impl Budget {
+    /// `share` of `processors`, for a run of `duration`. Called in the thread whose time is counted.
+    pub(crate) fn new(share: f64, processors: u32, duration: Duration) -> Budget {
+        let rate = share.clamp(0.0, 1.0) * f64::from(processors.max(1));
+        let duration = duration.clamp(Duration::from_millis(1), Duration::from_secs(3600));
+        let advance = duration.mul_f64(rate).min(ADVANCE);
+        // What is there from the beginning is not earned again.
+        let rate = (rate - advance.as_secs_f64() / duration.as_secs_f64()).max(0.0);
+        Budget {
+            began: Instant::now(),
+            processor_then: thread_cpu_time(),
+            rate,
+            advance,
+            held: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    pub(crate) fn held(&self) -> Duration {
+        self.held
+    }
+
+    pub(crate) fn processor(&self) -> Duration {
+        thread_cpu_time().saturating_sub(self.processor_then)
+    }
+
+    /// A thread was held for so long.
+    pub(crate) fn spend(&mut self, held: Duration) {
+        self.held += held;
+    }
+
+    /// When there is something to spend again: `None` if there is now.
+    pub(crate) fn pause(&self) -> Option<Duration> {
+        let earned = self.elapsed().mul_f64(self.rate) + self.advance;
+        let debt = (self.held + self.processor()).checked_sub(earned)?;
+        // A rate of nothing earns nothing: wait, and be asked again.
+        let pause = debt.as_secs_f64() / self.rate.max(1e-6);
+        Some(Duration::from_secs_f64(pause.clamp(0.001, 1.0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_spent_is_earned_before_more_is_spent() {
+        let mut budget = Budget::new(0.01, 2, Duration::from_secs(30));
+        assert_eq!(budget.pause(), None, "the advance");
+        budget.spend(Duration::from_millis(60));
+        let pause = budget.pause().unwrap();
+        assert!(pause > Duration::from_millis(300), "10 ms at 2 % take half a second: {pause:?}");
+    }
+
+    #[test]
+    fn a_short_run_gets_no_advance_beyond_its_budget() {
+        let mut budget = Budget::new(0.01, 1, Duration::from_secs(1));
+        budget.spend(Duration::from_millis(15));
+        assert!(budget.pause().is_some());
+    }
+}

@@ -1,0 +1,129 @@
+//! Data races caught in the act, in an ordinary Go process that nobody rebuilt.
+//!
+//! A thread is held still just before it touches memory, for a millisecond; if another thread touches the
+//! same memory meanwhile, nothing ordered the two: a lock would have kept the other out. So a hit is a proof,
+//! and no knowledge of locks is needed. Threads are stopped by breakpoints of the processor: no byte of the
+//! process is written, and if we die it carries on.
+//!
+//! In: a process. Out: [`Caught`], each a `Race` as a race build reports it. Not here: breakpoints and
+//! stopping (`sys`), symbols and stacks (`goprocess`), keeping what was found (`store`).
+//! Start at [`catch`].
+#![forbid(unsafe_code)]
+
+mod budget;
+mod decode;
+mod error;
+mod evidence;
+mod hold;
+mod maps;
+mod queue;
+mod race;
+mod rules;
+mod sites;
+mod watch;
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use photofinish_goprocess::Process;
+use photofinish_model::Race;
+
+pub use error::CatchError;
+
+/// How to look.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How long.
+    pub duration: Duration,
+    /// The part of the process's processors that may be spent: time that threads are held, and ours.
+    /// 0.01 is one percent.
+    pub budget: f64,
+    /// Only maps.
+    pub only_maps: bool,
+    /// Only functions whose name holds this.
+    pub focus: Option<String>,
+    /// Stop at the first race.
+    pub until_first: bool,
+}
+
+/// A race, and when it was seen.
+#[derive(Clone, Debug)]
+pub struct Caught {
+    /// The race, as it was seen first.
+    pub race: Race,
+    /// How often it was seen.
+    pub sightings: u64,
+    /// How long after attaching it was seen first.
+    pub after: Duration,
+}
+
+/// What was looked at, what it cost, what was found.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// The races, in the order they were caught.
+    pub caught: Vec<Caught>,
+    /// The cost and the coverage.
+    pub effort: Effort,
+    /// The process ended, or became another program, before the time was up.
+    pub ended: bool,
+}
+
+/// What looking took.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Effort {
+    /// From attaching to letting go.
+    pub elapsed: Duration,
+    /// How long threads were held, all together.
+    pub held: Duration,
+    /// Our own processor time.
+    pub processor: Duration,
+    /// The processors of the process, of which the budget is a part.
+    pub processors: u32,
+    /// How often a thread was held.
+    pub samples: u64,
+    /// Instructions in the sampled functions of the user's module that touch memory, and calls on maps.
+    pub sites: usize,
+    /// Of all sites, those waited at.
+    pub visited: usize,
+    /// And those that a thread was held at.
+    pub reached: usize,
+}
+
+impl Effort {
+    /// What was spent of the processors' time: 0.01 is one percent.
+    pub fn share(&self) -> f64 {
+        let whole = self.elapsed.as_secs_f64() * f64::from(self.processors.max(1));
+        if whole > 0.0 { (self.held + self.processor).as_secs_f64() / whole } else { 0.0 }
+    }
+}
+
+/// Makes the calling thread, and those it starts later, leave to [`catch`] the signal by which the kernel tells of
+/// stopped threads. Called first in a program, it lets `catch` sleep instead of looking every millisecond.
+pub fn prepare() {
+    photofinish_sys::trace::block_child_signals();
+}
+
+/// Looks for races in `process` as `plan` says, until the time is up, the process ends or `stop` is set.
+/// `on_caught` hears of each race once, when it is seen first.
+///
+/// Runs in a thread of its own, since the kernel knows a tracer by its thread: that ending lets everything go.
+///
+/// # Errors
+/// The process is traced already, or we have not the right, or the processor's breakpoints are not to be had.
+pub fn catch(
+    process: &Process,
+    plan: &Plan,
+    stop: &AtomicBool,
+    on_caught: &mut (dyn FnMut(&Caught) + Send),
+) -> Result<Outcome, CatchError> {
+    std::thread::scope(|scope| {
+        let watching = std::thread::Builder::new()
+            .name("catch".to_owned())
+            .spawn_scoped(scope, || watch::watch(process, plan, stop, on_caught))
+            .map_err(|cause| CatchError::Thread { cause })?;
+        match watching.join() {
+            Ok(outcome) => outcome,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}

@@ -1,0 +1,137 @@
+//! The places to wait at: instructions that touch memory, and calls on maps.
+//!
+//! The user's own module is decoded whole at the beginning; dependencies and the standard library are many
+//! times larger, and are decoded a function at a time, when one is drawn.
+
+use photofinish_goprocess::{Function, LinkAddr, Process, Range};
+use photofinish_model::{CodeOrigin, Frame, Op};
+
+use crate::Plan;
+use crate::decode::{Found, MemoryAccess, compared_with_zero, scan};
+use crate::maps::{self, MapArgument};
+use crate::rules::{is_shared_by_mistake, keeps_own_order};
+
+/// Larger functions than this are tables in disguise.
+const LARGEST_FUNCTION: u64 = 1 << 20;
+
+/// A place to wait at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Site {
+    pub(crate) address: LinkAddr,
+    pub(crate) kind: SiteKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SiteKind {
+    /// An instruction that touches memory.
+    Access(MemoryAccess),
+    /// A call of a function on a map.
+    Map { function: String, op: Op, argument: MapArgument },
+}
+
+/// What there is to wait at.
+#[derive(Debug, Default)]
+pub(crate) struct Sites {
+    /// Calls on maps, of the user's module.
+    pub(crate) maps: Vec<Site>,
+    /// Accesses of the user's module.
+    pub(crate) own: Vec<Site>,
+    /// Functions of dependencies and of the standard library.
+    pub(crate) others: Vec<(LinkAddr, LinkAddr)>,
+    /// Variables of the runtime that programs read and nobody means.
+    ignored: Vec<u64>,
+}
+
+impl Sites {
+    /// Finds them.
+    pub(crate) fn find(process: &Process, plan: &Plan) -> Sites {
+        let mut sites = Sites::default();
+        if let Some(function) = process.symbols().named("runtime.typedmemmove")
+            && let Some(code) = code(process, function.entry, function.end)
+        {
+            sites.ignored = compared_with_zero(&code, function.entry.0);
+        }
+        for function in process.symbols().functions() {
+            let name = function.name();
+            if keeps_own_order(name)
+                || plan.focus.as_deref().is_some_and(|part| !name.contains(part))
+            {
+                continue;
+            }
+            match origin(&function) {
+                CodeOrigin::Own => {
+                    let (maps, accesses) = sites.decode(process, function.entry, function.end);
+                    sites.maps.extend(maps);
+                    if !plan.only_maps {
+                        sites.own.extend(accesses);
+                    }
+                }
+                CodeOrigin::Dependency => sites.others.push((function.entry, function.end)),
+                CodeOrigin::Standard if is_shared_by_mistake(name) || plan.focus.is_some() => {
+                    sites.others.push((function.entry, function.end));
+                }
+                CodeOrigin::Standard => {}
+            }
+        }
+        sites
+    }
+
+    /// A site of the function between `entry` and `end`, chosen by chance.
+    pub(crate) fn draw(
+        &self,
+        process: &Process,
+        (entry, end): (LinkAddr, LinkAddr),
+        only_maps: bool,
+        random: &mut fastrand::Rng,
+    ) -> Option<Site> {
+        let (maps, accesses) = self.decode(process, entry, end);
+        let is_map = only_maps || (!maps.is_empty() && random.u8(..4) == 0);
+        let mut found = if is_map { maps } else { accesses };
+        if found.is_empty() {
+            return None;
+        }
+        Some(found.swap_remove(random.usize(..found.len())))
+    }
+
+    /// The calls on maps and the accesses of a function.
+    fn decode(&self, process: &Process, entry: LinkAddr, end: LinkAddr) -> (Vec<Site>, Vec<Site>) {
+        let (mut maps, mut accesses) = (Vec::new(), Vec::new());
+        let Some(code) = code(process, entry, end) else { return (maps, accesses) };
+        for (address, found) in scan(&code, entry.0) {
+            let address = LinkAddr(address);
+            match found {
+                Found::Access(access) => {
+                    if access.global().is_none_or(|global| !self.ignored.contains(&global)) {
+                        accesses.push(Site { address, kind: SiteKind::Access(access) });
+                    }
+                }
+                Found::Call(target) => {
+                    let called = process.symbols().function_at(LinkAddr(target));
+                    let Some(called) = called.filter(|called| called.entry.0 == target) else {
+                        continue;
+                    };
+                    if let Some((op, argument)) = maps::operation(called.name()) {
+                        let function = called.name().to_owned();
+                        let kind = SiteKind::Map { function, op, argument };
+                        maps.push(Site { address, kind });
+                    }
+                }
+            }
+        }
+        (maps, accesses)
+    }
+}
+
+/// The bytes of a function, as the process has them.
+pub(crate) fn code(process: &Process, entry: LinkAddr, end: LinkAddr) -> Option<Vec<u8>> {
+    let len = end.0.checked_sub(entry.0).filter(|len| *len <= LARGEST_FUNCTION)?;
+    let mut code = vec![0; usize::try_from(len).ok()?];
+    let range = Range { address: entry.loaded(process.bias()).0, len: code.len() };
+    let was_read = process.memory().read_many(&[range], &mut code).ok()?;
+    (was_read == [true]).then_some(code)
+}
+
+fn origin(function: &Function<'_>) -> CodeOrigin {
+    let (file, _) = function.place(function.entry);
+    CodeOrigin::of(&Frame { file: Some(file.to_owned()), ..Frame::new(function.name()) })
+}

@@ -1,0 +1,272 @@
+//! A breakpoint of the processor on one thread: perf_event_open(2), `PERF_TYPE_BREAKPOINT`.
+//!
+//! A thread has four, shared by everybody who uses debug registers. Opening one reserves its place;
+//! [`Breakpoint::watch`] and [`Breakpoint::rest`] move and silence it with one call
+//! (`PERF_EVENT_IOC_MODIFY_ATTRIBUTES`, Linux 4.17). Hits of data breakpoints come through a ring in
+//! shared memory, without stopping the thread; the kernel's own accesses are left out.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::registers::SAMPLED;
+use super::sample::{self, Hit, SAMPLE_TYPE, STACK};
+use super::{StopProgram, TraceError};
+
+const PERF_TYPE_BREAKPOINT: u32 = 5;
+const MODIFY_ATTRIBUTES: libc::c_ulong = 0x4008_240b;
+const SET_BPF: libc::c_ulong = 0x4004_2408;
+/// PERF_FLAG_FD_CLOEXEC.
+const CLOEXEC: libc::c_ulong = 8;
+/// `disabled`.
+const DISABLED: u64 = 1;
+/// `exclude_kernel`, `exclude_hv`, `exclude_callchain_kernel`.
+const USER_ONLY: u64 = 1 << 5 | 1 << 6 | 1 << 21;
+const PAGE: usize = 4096;
+/// Pages of a ring behind its first: a power of two.
+const RING_PAGES: usize = 8;
+const RING: usize = RING_PAGES * PAGE;
+/// Where `data_head` and `data_tail` are in the first page of a ring.
+const HEAD: usize = 1024;
+const TAIL: usize = 1032;
+
+/// What a breakpoint waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watching {
+    /// The instruction at `address`.
+    Execution {
+        /// Its first byte.
+        address: u64,
+    },
+    /// Writes to `len` bytes at `address`.
+    Writes {
+        /// A multiple of `len`.
+        address: u64,
+        /// 1, 2, 4 or 8.
+        len: u8,
+    },
+    /// Reads and writes; amd64 cannot watch reads alone.
+    Accesses {
+        /// A multiple of `len`.
+        address: u64,
+        /// 1, 2, 4 or 8.
+        len: u8,
+    },
+}
+
+/// A breakpoint of one thread.
+#[derive(Debug)]
+pub struct Breakpoint {
+    tid: u32,
+    fd: OwnedFd,
+    attr: Attr,
+    ring: Option<Ring>,
+}
+
+/// `struct perf_event_attr`, as of its version 5.
+#[repr(C)]
+#[derive(Clone, Debug, Default)]
+struct Attr {
+    kind: u32,
+    size: u32,
+    config: u64,
+    sample_period: u64,
+    sample_type: u64,
+    read_format: u64,
+    flags: u64,
+    wakeup_events: u32,
+    bp_type: u32,
+    bp_addr: u64,
+    bp_len: u64,
+    branch_sample_type: u64,
+    sample_regs_user: u64,
+    sample_stack_user: u32,
+    clockid: i32,
+    sample_regs_intr: u64,
+    aux_watermark: u32,
+    sample_max_stack: u16,
+    reserved: u16,
+}
+
+#[derive(Debug)]
+struct Ring {
+    start: NonNull<u8>,
+}
+
+impl Breakpoint {
+    /// A silent breakpoint on thread `tid`, whose hits run `program`. It waits at `somewhere`, an
+    /// address of the other process's code, when it is first woken without another.
+    ///
+    /// # Errors
+    /// The thread has no place left or is gone, or we have not the right.
+    pub fn stopping(
+        tid: u32,
+        somewhere: u64,
+        program: &StopProgram,
+    ) -> Result<Breakpoint, TraceError> {
+        let watching = Watching::Execution { address: somewhere };
+        let breakpoint = Breakpoint::open(tid, Attr::new(watching))?;
+        let fd = breakpoint.fd.as_raw_fd();
+        // SAFETY: both descriptors are open; the call takes the second by number and no pointer.
+        let result = unsafe { libc::ioctl(fd, SET_BPF, program.fd()) };
+        if result < 0 {
+            let cause = io::Error::last_os_error();
+            return Err(TraceError::Breakpoint { tid, cause });
+        }
+        Ok(breakpoint)
+    }
+
+    /// A silent breakpoint on data of thread `tid`, whose hits are sampled.
+    ///
+    /// # Errors
+    /// As [`Breakpoint::stopping`].
+    pub fn sampling(tid: u32, somewhere: u64) -> Result<Breakpoint, TraceError> {
+        let mut attr = Attr::new(Watching::Writes { address: somewhere & !7, len: 8 });
+        attr.sample_type = SAMPLE_TYPE;
+        attr.sample_regs_user = SAMPLED;
+        attr.sample_stack_user = STACK;
+        let mut breakpoint = Breakpoint::open(tid, attr)?;
+        let ring = Ring::of(breakpoint.fd.as_raw_fd())
+            .map_err(|cause| TraceError::Breakpoint { tid, cause })?;
+        breakpoint.ring = Some(ring);
+        Ok(breakpoint)
+    }
+
+    /// The thread.
+    pub fn tid(&self) -> u32 {
+        self.tid
+    }
+
+    /// Moves to `watching`, and is awake.
+    ///
+    /// # Errors
+    /// The thread ended, or the address is not one that can be watched.
+    pub fn watch(&mut self, watching: Watching) -> Result<(), TraceError> {
+        (self.attr.bp_type, self.attr.bp_addr, self.attr.bp_len) = watching.parts();
+        self.attr.flags &= !DISABLED;
+        self.modify()
+    }
+
+    /// Is silent from now on.
+    ///
+    /// # Errors
+    /// The thread ended.
+    pub fn rest(&mut self) -> Result<(), TraceError> {
+        self.attr.flags |= DISABLED;
+        self.modify()
+    }
+
+    /// The hits since the last call.
+    pub fn hits(&mut self) -> Vec<Hit> {
+        self.ring.as_mut().map(Ring::take).unwrap_or_default()
+    }
+
+    fn open(tid: u32, attr: Attr) -> Result<Breakpoint, TraceError> {
+        let (any_cpu, no_group) = (-1_i32, -1_i32);
+        // SAFETY: the kernel reads `attr`, whose `size` field says how long it is; the rest are numbers.
+        let fd = unsafe {
+            libc::syscall(libc::SYS_perf_event_open, &attr, tid, any_cpu, no_group, CLOEXEC)
+        };
+        let fd = RawFd::try_from(fd).ok().filter(|fd| *fd >= 0);
+        let Some(fd) = fd else {
+            let cause = io::Error::last_os_error();
+            return Err(TraceError::Breakpoint { tid, cause });
+        };
+        // SAFETY: the kernel just made this descriptor, and nobody else has it.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Breakpoint { tid, fd, attr, ring: None })
+    }
+
+    fn modify(&self) -> Result<(), TraceError> {
+        // SAFETY: the kernel reads `attr`, whose `size` field says how long it is.
+        let result = unsafe { libc::ioctl(self.fd.as_raw_fd(), MODIFY_ATTRIBUTES, &self.attr) };
+        if result < 0 {
+            let cause = io::Error::last_os_error();
+            return Err(TraceError::Breakpoint { tid: self.tid, cause });
+        }
+        Ok(())
+    }
+}
+
+impl Watching {
+    /// `bp_type`, `bp_addr`, `bp_len` (linux/hw_breakpoint.h).
+    fn parts(self) -> (u32, u64, u64) {
+        match self {
+            Watching::Execution { address } => (4, address, size_of::<libc::c_long>() as u64),
+            Watching::Writes { address, len } => (2, address, u64::from(len)),
+            Watching::Accesses { address, len } => (3, address, u64::from(len)),
+        }
+    }
+}
+
+impl Attr {
+    fn new(watching: Watching) -> Attr {
+        let (bp_type, bp_addr, bp_len) = watching.parts();
+        Attr {
+            kind: PERF_TYPE_BREAKPOINT,
+            size: size_of::<Attr>() as u32,
+            sample_period: 1,
+            flags: DISABLED | USER_ONLY,
+            bp_type,
+            bp_addr,
+            bp_len,
+            ..Attr::default()
+        }
+    }
+}
+
+impl Ring {
+    fn of(fd: RawFd) -> io::Result<Ring> {
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a new mapping at a place that the kernel chooses.
+        let start = unsafe {
+            libc::mmap(std::ptr::null_mut(), PAGE + RING, protection, libc::MAP_SHARED, fd, 0)
+        };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let start = NonNull::new(start.cast())
+            .ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
+        Ok(Ring { start })
+    }
+
+    /// The samples that the kernel wrote since the last call.
+    fn take(&mut self) -> Vec<Hit> {
+        let head = self.word(HEAD).load(Ordering::Acquire);
+        let mut tail = self.word(TAIL).load(Ordering::Relaxed);
+        let mut hits = Vec::new();
+        while tail < head {
+            let size = usize::from(u16::from_le_bytes([self.byte(tail + 6), self.byte(tail + 7)]));
+            if size < 8 || size as u64 > head - tail {
+                break;
+            }
+            let record: Vec<u8> = (tail..tail + size as u64).map(|at| self.byte(at)).collect();
+            hits.extend(sample::parse(&record));
+            tail += size as u64;
+        }
+        self.word(TAIL).store(head, Ordering::Release);
+        hits
+    }
+
+    fn word(&self, at: usize) -> &AtomicU64 {
+        debug_assert!(at == HEAD || at == TAIL);
+        // SAFETY: `at` is HEAD or TAIL, aligned words of the first page, mapped as long as `self` lives;
+        // the kernel touches them atomically.
+        unsafe { &*self.start.as_ptr().add(at).cast::<AtomicU64>() }
+    }
+
+    fn byte(&self, at: u64) -> u8 {
+        let within = PAGE + (at % RING as u64) as usize;
+        // SAFETY: `within` is inside the mapping. The kernel writes behind `data_head` only, and
+        // whatever it may write there is a byte; nothing is believed of it.
+        unsafe { self.start.as_ptr().add(within).read_volatile() }
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours since `of`, and no reference to it outlives `self`.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), PAGE + RING) };
+    }
+}

@@ -1,0 +1,25 @@
+//! Catching a thread in the act: breakpoints of the processor, a program in the kernel that stops the thread
+//! which arrives, and the right to hold it.
+//!
+//! The order of use: [`Tracer::attach`], [`StopProgram::load`], a [`Breakpoint`] per thread and place. A
+//! thread that arrives at an armed execution breakpoint is sent SIGURG by the program, and comes out
+//! of [`Tracer::wait`] as a [`Stopped`] value, standing exactly on the instruction. Nothing of the
+//! other process is written. When we die, the kernel closes the events and lets the threads go on.
+//!
+//! Not here: which instructions to wait at, and what a hit means (`catch`).
+
+mod breakpoint;
+mod error;
+mod priority;
+mod program;
+mod registers;
+mod sample;
+mod tracer;
+
+pub use breakpoint::{Breakpoint, Watching};
+pub use error::TraceError;
+pub use priority::{hurry, thread_cpu_time};
+pub use program::StopProgram;
+pub use registers::{Register, Registers};
+pub use sample::Hit;
+pub use tracer::{Event, Stopped, Tracer, block_child_signals};

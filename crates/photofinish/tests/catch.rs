@@ -1,0 +1,363 @@
+//! `photofinish catch` as a user meets it: races of real programs built as usual, silence on correct ones,
+//! and a target that never comes to harm.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
+#![allow(clippy::print_stderr, reason = "a test that skips says why")]
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use photofinish_testkit::{
+    BuildOptions, Running, build_go, free_port, go_toolchain_version, temp_dir, wait_until,
+    workspace_root,
+};
+use serde_json::Value;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// CAP_SYS_PTRACE, CAP_PERFMON and CAP_BPF of linux/capability.h.
+const NEEDED: [(u32, &str); 3] = [(19, "SYS_PTRACE"), (38, "PERFMON"), (39, "BPF")];
+
+/// Whether we may catch at all; says what is missing.
+fn may_catch() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+    let set = u64::from_str_radix(line.trim(), 16).unwrap();
+    let missing: Vec<&str> =
+        NEEDED.iter().filter(|(bit, _)| set >> bit & 1 == 0).map(|(_, name)| *name).collect();
+    if !missing.is_empty() {
+        eprintln!("skipped: needs the capabilities {}", missing.join(", "));
+    }
+    let breakpoints = std::path::Path::new("/sys/bus/event_source/devices/breakpoint").exists();
+    if !breakpoints {
+        eprintln!("skipped: this kernel or machine has no hardware breakpoints");
+    }
+    missing.is_empty() && breakpoints && cfg!(target_arch = "x86_64")
+}
+
+fn corpus(pattern: &str, variant: &str) -> Running {
+    corpus_built(pattern, variant, &BuildOptions::normal())
+}
+
+fn corpus_built(pattern: &str, variant: &str, options: &BuildOptions) -> Running {
+    let binary = build_go(workspace_root().join("corpus/catch"), options);
+    let running = Running::start(Command::new(binary).args([pattern, variant]));
+    running.wait_for_line(PATIENCE, "READY");
+    running
+}
+
+fn catch(pid: u32, store: &std::path::Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_photofinish"));
+    command.args(["catch", &pid.to_string(), "--format", "json"]).args(arguments);
+    command.env("NO_COLOR", "1").env("PHOTOFINISH_STORE", store.join("findings.db"));
+    command.env("PHOTOFINISH_SPOOL", store.join("spool"));
+    command
+}
+
+struct Told {
+    code: Option<i32>,
+    races: Vec<Value>,
+    stderr: String,
+}
+
+fn told(command: &mut Command) -> Told {
+    let output = command.output().unwrap();
+    let races = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    Told {
+        code: output.status.code(),
+        races,
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The functions of both stacks, innermost first.
+fn functions(race: &Value) -> Vec<Vec<String>> {
+    let of = |access: &Value| {
+        let frames = access["stack"].as_array().unwrap();
+        frames.iter().map(|frame| frame["function"].as_str().unwrap().to_owned()).collect()
+    };
+    race["accesses"].as_array().unwrap().iter().map(of).collect()
+}
+
+/// Catches the race of a corpus program; its two stacks must lead through `both`.
+fn assert_caught(pattern: &str, both: &str) -> Value {
+    assert_caught_in(&corpus(pattern, "racy"), pattern, both)
+}
+
+fn assert_caught_in(target: &Running, pattern: &str, both: &str) -> Value {
+    let dir = temp_dir();
+    let look = ["--for", "50s", "--budget", "60%", "--until-first"];
+    let told = told(&mut catch(target.pid(), dir.path(), &look));
+    assert_eq!(told.code, Some(1), "{pattern}: {}\n{}", told.stderr, target.output());
+    let race = told.races.first().unwrap().clone();
+    let stacks = functions(&race);
+    assert_eq!(stacks.len(), 2, "{race:#}");
+    for stack in &stacks {
+        assert!(stack.iter().any(|function| function.contains(both)), "{pattern}: {stacks:?}");
+    }
+    assert_eq!(race["detector"], "photofinish");
+    assert!(race["sightings"].as_u64().unwrap() >= 1);
+    assert!(race["caught_after_ms"].as_f64().unwrap() > 0.0);
+    let mut findings = Command::new(env!("CARGO_BIN_EXE_photofinish"));
+    findings.args(["findings", "list", "--format", "json"]);
+    let findings =
+        findings.env("PHOTOFINISH_STORE", dir.path().join("findings.db")).output().unwrap();
+    let kept = String::from_utf8(findings.stdout).unwrap();
+    assert!(kept.contains(race["fingerprint"].as_str().unwrap()), "{kept}");
+    assert!(kept.contains("\"catch\""), "{kept}");
+    race
+}
+
+#[test]
+fn a_counter_without_a_lock_is_caught_in_an_ordinary_build() {
+    if !may_catch() {
+        return;
+    }
+    let race = assert_caught("counter", "main.(*stats).countRacy");
+    for access in race["accesses"].as_array().unwrap() {
+        assert_eq!(access["op"], "write");
+        assert!(access["goroutine"].as_u64().is_some(), "{access:#}");
+        let creator = access["created_at"][0]["function"].as_str().unwrap();
+        assert_eq!(creator, "main.workers");
+    }
+}
+
+#[test]
+fn a_map_race_is_told_as_a_race_build_tells_it() {
+    if !may_catch() {
+        return;
+    }
+    let race = assert_caught("registry", "main.(*registry).lo");
+    assert_eq!(race["pattern"], "concurrent-map");
+    let stacks = functions(&race);
+    assert!(stacks.iter().all(|stack| stack[0].starts_with("runtime.map")), "{stacks:?}");
+    assert!(race["raw"].as_str().unwrap().contains("WARNING: DATA RACE"));
+}
+
+#[test]
+fn the_maps_of_go_before_1_24_are_watched_where_they_keep_their_flags() {
+    if !may_catch() {
+        return;
+    }
+    let options = BuildOptions::normal().with(&go_toolchain_version("1.23"));
+    let target = corpus_built("registry", "racy", &options);
+    let race = assert_caught_in(&target, "registry", "main.(*registry).lo");
+    assert_eq!(race["pattern"], "concurrent-map");
+}
+
+#[test]
+fn a_race_is_one_finding_whether_a_race_build_or_catch_saw_it() {
+    if !may_catch() {
+        return;
+    }
+    let caught = assert_caught("counter", "main.(*stats).countRacy");
+    let detected = corpus_built("counter", "racy", &BuildOptions::race());
+    detected.wait_for_line(PATIENCE, "WARNING: DATA RACE");
+    wait_until(PATIENCE, "a whole report", || detected.output().matches("=====").count() >= 6);
+    let dir = temp_dir();
+    let log = dir.path().join("log");
+    std::fs::write(&log, detected.output()).unwrap();
+    let mut parse = Command::new(env!("CARGO_BIN_EXE_photofinish"));
+    let parsed = parse.args(["report", "parse", "--format", "json"]).arg(log).output().unwrap();
+    let reports: Vec<Value> = serde_json::from_slice(&parsed.stdout).unwrap();
+    let fingerprints: Vec<&Value> = reports.iter().map(|race| &race["fingerprint"]).collect();
+    assert!(fingerprints.contains(&&caught["fingerprint"]), "{caught:#}\n{fingerprints:?}");
+}
+
+#[test]
+fn a_library_type_shared_by_mistake_is_blamed_on_its_user() {
+    if !may_catch() {
+        return;
+    }
+    let race = assert_caught("buffer", "main.(*shared).render");
+    assert!(race["accesses"][0]["stack"].as_array().unwrap().len() >= 2, "{race:#}");
+}
+
+#[test]
+fn correct_programs_give_no_report() {
+    if !may_catch() {
+        return;
+    }
+    for pattern in ["buffer", "cold", "config", "counter", "handoff", "random", "registry"] {
+        let target = corpus(pattern, "repaired");
+        let dir = temp_dir();
+        let told = told(&mut catch(target.pid(), dir.path(), &["--for", "3s", "--budget", "60%"]));
+        assert_eq!(told.code, Some(0), "{pattern}: {:#?}", told.races);
+        assert!(!told.stderr.contains(" 0 samples"), "{pattern}: {}", told.stderr);
+    }
+}
+
+/// The payment service without its races, and a load on it that ends by itself.
+fn payments(seconds: u32) -> (Running, Command) {
+    let options = BuildOptions::normal().tag("repaired");
+    let binary = build_go(workspace_root().join("examples/payments"), &options);
+    let port = free_port();
+    let mut command = Command::new(binary);
+    command.env("ADDR", format!("127.0.0.1:{port}"));
+    let quick = [("GATEWAY_MIN", "1ms"), ("GATEWAY_MAX", "5ms"), ("GATEWAY_FAILURE_RATE", "0")];
+    let service = Running::start(command.envs(quick));
+    service.wait_for_line(PATIENCE, "listening");
+    let mut load = Command::new(env!("CARGO_BIN_EXE_photofinish"));
+    load.args(["load", &format!("http://127.0.0.1:{port}/process-payment"), "--format", "json"]);
+    load.args(["--for", &format!("{seconds}s"), "--concurrency", "20", "--method", "POST"]);
+    load.args(["--header", "content-type: application/json"]);
+    load.args(["--body", r#"{"user_id": "user-{{ random_int(1, 200) }}", "amount": 2}"#]);
+    load.stdout(Stdio::piped()).stderr(Stdio::null());
+    (service, load)
+}
+
+#[test]
+fn a_target_loses_nothing_when_catch_is_killed_at_any_moment() {
+    if !may_catch() {
+        return;
+    }
+    const KILLS: u64 = 15;
+    let (mut service, mut load) = payments(8);
+    let load = load.spawn().unwrap();
+    let dir = temp_dir();
+    for kill in 0..KILLS {
+        let mut command = catch(service.pid(), dir.path(), &["--for", "30s", "--budget", "100%"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut catching = command.spawn().unwrap();
+        let us = catching.id();
+        wait_until(PATIENCE, "catch holds the service", || tracer_of(service.pid()) != 0);
+        // Another moment each time: while waiting at sites, while holding, between.
+        std::thread::sleep(Duration::from_micros(700 * kill * kill % 90_000));
+        catching.kill().unwrap();
+        catching.wait().unwrap();
+        wait_until(PATIENCE, "the service is free", || tracer_of(service.pid()) != us);
+    }
+    let output = load.wait_with_output().unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["errors"], 0, "{told:#}");
+    assert_eq!(told["sent"], told["completed"], "{told:#}");
+    assert!(told["completed"].as_u64().unwrap() > 100, "{told:#}");
+    let state = std::fs::read_to_string(format!("/proc/{}/status", service.pid())).unwrap();
+    assert!(!state.contains("tracing stop"), "{state}");
+    service.kill();
+}
+
+fn tracer_of(pid: u32) -> u32 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("TracerPid:")).unwrap();
+    line.trim().parse().unwrap()
+}
+
+#[test]
+fn who_traces_a_process_already_is_named() {
+    if !may_catch() {
+        return;
+    }
+    let target = corpus("counter", "repaired");
+    let dir = temp_dir();
+    let mut first = catch(target.pid(), dir.path(), &["--for", "60s"]);
+    let mut first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until(PATIENCE, "the first holds it", || tracer_of(target.pid()) != 0);
+    let told = told(&mut catch(target.pid(), dir.path(), &["--for", "1s"]));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert_eq!(told.code, Some(2));
+    assert!(told.stderr.contains("already traced by"), "{}", told.stderr);
+    assert!(
+        told.stderr.contains("photofinish") || told.stderr.contains("catch"),
+        "{}",
+        told.stderr
+    );
+}
+
+#[test]
+fn a_target_that_ends_or_is_none_is_told() {
+    if !may_catch() {
+        return;
+    }
+    let mut target = corpus("config", "repaired");
+    let dir = temp_dir();
+    let mut command = catch(target.pid(), dir.path(), &["--for", "60s"]);
+    let catching = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until(PATIENCE, "catch holds it", || tracer_of(target.pid()) != 0);
+    target.kill();
+    let output = catching.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("the process ended"), "{stderr}");
+    let gone = told(&mut catch(target.pid(), dir.path(), &[]));
+    assert_eq!(gone.code, Some(2));
+    assert!(gone.stderr.contains("is gone"), "{}", gone.stderr);
+}
+
+#[test]
+fn a_target_that_is_stopped_and_continued_stays_what_it_was() {
+    if !may_catch() {
+        return;
+    }
+    let target = corpus("counter", "repaired");
+    let pid = target.pid();
+    let dir = temp_dir();
+    let mut command = catch(pid, dir.path(), &["--for", "4s", "--budget", "60%"]);
+    let catching = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until(PATIENCE, "catch holds it", || tracer_of(pid) != 0);
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap();
+        assert!(sent.success());
+    };
+    let ticks = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+        fields[11].parse::<u64>().unwrap()
+    };
+    signal("STOP");
+    // All its threads stand still: no processor time is used between two looks.
+    wait_until(PATIENCE, "it stands still", || {
+        let before = ticks();
+        std::thread::sleep(Duration::from_millis(100));
+        ticks() == before
+    });
+    signal("CONT");
+    let stood = ticks();
+    wait_until(PATIENCE, "it works again", || ticks() > stood);
+    let output = catching.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let before = ticks();
+    wait_until(PATIENCE, "it works without us", || ticks() > before && tracer_of(pid) == 0);
+}
+
+#[test]
+fn a_target_that_becomes_another_program_is_let_go() {
+    if !may_catch() {
+        return;
+    }
+    let dir = temp_dir();
+    // A Go program that starts others and then becomes `sleep` itself.
+    let source = r#"package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+var n int
+
+func main() {
+	fmt.Println("READY")
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); n++ {
+		if out, err := exec.Command("echo", "hello").Output(); err != nil || string(out) != "hello\n" {
+			fmt.Println("child came to harm:", err)
+			os.Exit(1)
+		}
+	}
+	syscall.Exec("/bin/sleep", []string{"sleep", "60"}, nil)
+}
+"#;
+    let binary = photofinish_testkit::build_go_source("becomes", source, &BuildOptions::normal());
+    let target = Running::start(&mut Command::new(binary));
+    target.wait_for_line(PATIENCE, "READY");
+    let told = told(&mut catch(target.pid(), dir.path(), &["--for", "50s", "--budget", "60%"]));
+    assert_eq!(told.code, Some(0), "{}\n{}", told.stderr, target.output());
+    assert!(told.stderr.contains("became another program"), "{}", told.stderr);
+    assert!(!target.output().contains("harm"), "{}", target.output());
+    let name = std::fs::read_to_string(format!("/proc/{}/comm", target.pid())).unwrap();
+    assert_eq!((name.trim(), tracer_of(target.pid())), ("sleep", 0));
+}
