@@ -219,7 +219,7 @@ def shares(upstreams, mode):
 
 
 def told(admin):
-    """What photofinish says of itself: every request is a copy that was begun, or is counted by why it was not."""
+    """What photofinish says of itself: every request is a copy that was sent, one that is under way, or is counted by why it is neither."""
     end = time.time() + 5
     while True:
         status = json.loads(get(f"127.0.0.1:{admin}", "/status"))
@@ -231,7 +231,7 @@ def told(admin):
     row = {"requests": requests, "ours": status["overhead_ms"]}
     for mirror in (one for one in status["variants"] if one["variant"] == "mirror"):
         dropped = {cause: count for cause, count in mirror["dropped"].items() if count}
-        row["counted"] = mirror["requests"] + sum(dropped.values())
+        row["counted"] = mirror["requests"] + mirror["in_flight"] + sum(dropped.values())
         row["dropped"], row["failures"] = dropped, {k: n for k, n in mirror["failures"].items() if n}
         row["held"] = mirror["bytes_held"]
     return row

@@ -24,7 +24,7 @@ DISTURBED = 25
 def arguments():
     parser = argparse.ArgumentParser(prog="bench/proxy/run", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one short round of the cells that the marks are about")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, help="3; 1 of the quick one")
     parser.add_argument("--cells", default="*", help="contender/mode, separated by commas; * stands for anything")
     parser.add_argument("--wrk", type=float, default=3, help="seconds of closed loop in a cell")
     parser.add_argument("--fixed", type=float, default=5, help="seconds at a fixed rate in a cell")
@@ -32,7 +32,8 @@ def arguments():
     parser.add_argument("--minutes", type=float, default=30, help="disturbed cells are repeated until then")
     options = parser.parse_args()
     if options.quick:
-        options.rounds, options.wrk, options.fixed, options.minutes = 1, 2, 3, 0
+        options.rounds, options.wrk, options.fixed, options.minutes = options.rounds or 1, 2, 3, 0
+    options.rounds = options.rounds or 3
     return options
 
 
