@@ -25,6 +25,7 @@ pub mod plan;
 mod rt;
 pub mod screen;
 mod serve;
+mod stream;
 mod upstream;
 
 pub use comparing::TellDifference;
