@@ -1,5 +1,6 @@
 //! A load summary for people: what was sent, what came back, what it took.
 
+use super::proxy::units::{count, time};
 use anstyle::{AnsiColor, Style};
 use photofinish_load::{Crossed, Latencies, Load, Pace, Plan, Replay, Replayed, Summary};
 use std::io::Write;
@@ -167,19 +168,6 @@ fn warnings(summary: &Summary, crossed: &[Crossed]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// 1234567 as 1,234,567.
-fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 fn bytes(n: u64) -> String {
     const UNITS: [&str; 4] = ["B", "kB", "MB", "GB"];
     let mut value = n as f64;
@@ -192,14 +180,4 @@ fn bytes(n: u64) -> String {
         unit = next;
     }
     if unit == "B" { format!("{n} B") } else { format!("{value:.1} {unit}") }
-}
-
-fn time(time: Duration) -> String {
-    match time.as_secs_f64() {
-        s if s >= 10.0 => format!("{s:.1}s"),
-        s if s >= 1.0 => format!("{s:.2}s"),
-        s if s >= 0.1 => format!("{:.0}ms", s * 1e3),
-        s if s >= 0.001 => format!("{:.1}ms", s * 1e3),
-        s => format!("{:.0}us", s * 1e6),
-    }
 }
