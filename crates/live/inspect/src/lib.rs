@@ -14,6 +14,7 @@ mod group;
 mod holders;
 mod leaks;
 mod look;
+mod maps;
 mod names;
 mod shared;
 
@@ -22,6 +23,7 @@ pub use filter::{BadFilter, Filter};
 pub use group::{Group, GroupBy, group};
 pub use holders::Evidence;
 pub use leaks::Leak;
-pub use look::{Creator, Look};
+pub use look::{Approach, Creator, Look};
+pub use maps::{MapUse, MapUser, Maps};
 pub use names::Line;
 pub use shared::{Company, company_of};
