@@ -25,6 +25,7 @@ mod process;
 mod reach;
 mod symbols;
 mod unwind;
+mod variables;
 
 pub use crate::core::StoppedThread;
 pub use address::{LinkAddr, LoadBias, RuntimeAddr};
@@ -38,3 +39,4 @@ pub use photofinish_sys::{NumaNodes, Thread, ThreadState};
 pub use process::{Origin, Process, Snapshot};
 pub use reach::NoHeap;
 pub use symbols::{Frame, Function, PcKind, Symbols};
+pub use variables::{FrameValues, Limits, Role, State, Values, Variable};
