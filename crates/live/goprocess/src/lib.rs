@@ -28,6 +28,7 @@ mod process;
 mod reach;
 mod symbols;
 mod unwind;
+mod variables;
 
 pub use crate::core::StoppedThread;
 pub use address::{LinkAddr, LoadBias, RuntimeAddr};
@@ -44,3 +45,4 @@ pub use photofinish_sys::{NumaNodes, Thread, ThreadState, monotonic_now, threads
 pub use process::{Origin, Process, Snapshot};
 pub use reach::NoHeap;
 pub use symbols::{Frame, Function, PcKind, Symbols};
+pub use variables::{FrameValues, Limits, Role, State, Values, Variable};
