@@ -36,7 +36,7 @@ pub use binary::build_info::BuildInfo;
 pub use binary::{Architecture, Binary};
 pub use error::{OpenError, ReadError};
 pub use glimpse::{Glimpse, Glimpses, Pace, glimpses_still};
-pub use goroutine::{Goroutine, Pc, Seen, StackEnd, Status, Wait, WaitOn};
+pub use goroutine::{Goroutine, Mark, Pc, Seen, StackEnd, Status, Wait, WaitOn};
 pub use layout::{Layout, LayoutSource, wait_reasons_in};
 pub use map_call::{MapCall, MapCalls};
 pub use memory::{Memory, Range};

@@ -9,7 +9,9 @@
 
 mod cycles;
 mod deadlocks;
+mod dump;
 mod filter;
+mod finding;
 mod group;
 mod holders;
 mod leaks;
@@ -17,8 +19,10 @@ mod look;
 mod maps;
 mod names;
 mod shared;
+mod watch;
 
 pub use deadlocks::{Deadlocks, Link};
+pub use dump::{Dump, DumpError, Title};
 pub use filter::{BadFilter, Filter};
 pub use group::{Group, GroupBy, group};
 pub use holders::Evidence;
@@ -27,3 +31,4 @@ pub use look::{Approach, Creator, Look};
 pub use maps::{MapUse, MapUser, Maps};
 pub use names::Line;
 pub use shared::{Company, company_of};
+pub use watch::{Changes, GroupChange, Watch};

@@ -39,11 +39,11 @@ pub struct Look {
     pub held: Option<Duration>,
     /// Why goroutines that run were not seen.
     pub not_sampled: Option<TraceError>,
-    names: Names,
+    pub(crate) names: Names,
     /// Names of start functions, wrappers seen through where the table tells.
-    starts: HashMap<RuntimeAddr, Start>,
-    cpus: HashMap<u32, u32>,
-    nodes: NumaNodes,
+    pub(crate) starts: HashMap<RuntimeAddr, Start>,
+    pub(crate) cpus: HashMap<u32, u32>,
+    pub(crate) nodes: NumaNodes,
 }
 
 /// Where a goroutine comes from.
@@ -56,12 +56,12 @@ pub struct Creator<'a> {
 }
 
 #[derive(Debug)]
-struct Start {
-    name: String,
+pub(crate) struct Start {
+    pub(crate) name: String,
     /// A wrapper whose target only the stack tells.
-    is_wrapper: bool,
+    pub(crate) is_wrapper: bool,
     /// The runtime's own: `isSystemGoroutine` of `runtime/traceback.go`, Go 1.27.
-    is_system: bool,
+    pub(crate) is_system: bool,
 }
 
 impl Look {

@@ -32,6 +32,16 @@ impl Names {
         }
     }
 
+    /// Takes `lines` for those at `pc`.
+    pub(crate) fn know(&mut self, pc: Pc, lines: Vec<Line>) {
+        self.lines.insert(pc, lines);
+    }
+
+    /// Everything that is known.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Pc, &Vec<Line>)> {
+        self.lines.iter()
+    }
+
     /// The lines at `pc`, innermost first; none of one that was not learnt.
     pub(crate) fn at(&self, pc: Pc) -> &[Line] {
         self.lines.get(&pc).map_or(&[], Vec::as_slice)
