@@ -9,6 +9,8 @@
 
 mod cycles;
 mod deadlocks;
+mod deferred;
+mod detail;
 mod filter;
 mod group;
 mod holders;
@@ -16,11 +18,14 @@ mod leaks;
 mod look;
 mod names;
 mod shared;
+mod syscalls;
 
 pub use deadlocks::{Deadlocks, Link};
+pub use deferred::PutOff;
+pub use detail::{Detail, InSyscall, Polled, Waited};
 pub use filter::{BadFilter, Filter};
 pub use group::{Group, GroupBy, group};
-pub use holders::Evidence;
+pub use holders::{Evidence, Holder};
 pub use leaks::Leak;
 pub use look::{Creator, Look};
 pub use names::Line;

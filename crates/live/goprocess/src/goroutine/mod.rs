@@ -3,6 +3,7 @@
 //! Not here: reading them (`read`), names for addresses (`symbols`). Start at [`Goroutine`].
 
 mod batch;
+mod conds;
 mod labels;
 pub(crate) mod raw;
 pub(crate) mod read;
@@ -138,6 +139,7 @@ pub(crate) fn add_semaphores(process: &Process, goroutines: &mut [Goroutine]) {
         }
     }
     waits::tell_wait_groups(process, goroutines);
+    conds::tell_conds(process, goroutines);
 }
 
 impl Status {
