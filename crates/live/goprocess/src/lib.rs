@@ -17,9 +17,12 @@ mod code;
 mod core;
 mod defers;
 mod error;
+mod glimpse;
 mod goroutine;
 mod heap;
+mod holding;
 mod layout;
+mod map_call;
 mod memory;
 mod module;
 mod process;
@@ -36,11 +39,15 @@ pub use binary::build_info::BuildInfo;
 pub use binary::{Architecture, Binary};
 pub use defers::Deferred;
 pub use error::{OpenError, ReadError};
-pub use goroutine::{Goroutine, Pc, StackEnd, Status, Wait, WaitOn};
+pub use glimpse::{Glimpse, Glimpses, Pace, glimpses_still};
+pub use goroutine::{Goroutine, Pc, Seen, StackEnd, Status, Wait, WaitOn};
 pub use layout::{Layout, LayoutSource, wait_reasons_in};
+pub use map_call::{MapCall, MapCalls};
 pub use memory::{Memory, Range};
+pub use photofinish_sys::trace::TraceError;
 pub use photofinish_sys::{
-    Descriptor, NumaNodes, Socket, Syscall, Thread, ThreadState, descriptor, syscall,
+    Descriptor, NumaNodes, Socket, Syscall, Thread, ThreadState, descriptor, monotonic_now,
+    syscall, threads,
 };
 pub use process::{Origin, Process, Snapshot};
 pub use reach::NoHeap;

@@ -15,6 +15,7 @@ pub(crate) mod hunt_live;
 mod hunt_ways;
 pub(crate) mod inspect;
 pub(crate) mod inspect_json;
+pub(crate) mod inspect_maps;
 pub(crate) mod inspect_views;
 pub(crate) mod load;
 pub(crate) mod load_json;
