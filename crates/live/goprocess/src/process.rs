@@ -328,7 +328,7 @@ impl Process {
         let (still, waiters) = copied?;
         let mut goroutines = still.goroutines(&mut reader);
         goroutine::add_waiters(&mut goroutines, &waiters);
-        goroutine::waits::tell_wait_groups(self, &mut goroutines);
+        goroutine::tell_by_frames(self, &mut goroutines);
         Ok((Snapshot { goroutines, threads }, held))
     }
 

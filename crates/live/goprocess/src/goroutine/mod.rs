@@ -3,6 +3,7 @@
 //! Not here: reading them (`read`), names for addresses (`symbols`). Start at [`Goroutine`].
 
 mod batch;
+mod conds;
 mod labels;
 pub(crate) mod raw;
 pub(crate) mod read;
@@ -146,7 +147,13 @@ pub(crate) fn add_semaphores(process: &Process, goroutines: &mut [Goroutine]) {
     {
         add_waiters(goroutines, &table.waiters(process.memory(), process.layout()));
     }
+    tell_by_frames(process, goroutines);
+}
+
+/// What each waits for as its stack says, where the runtime says less.
+pub(crate) fn tell_by_frames(process: &Process, goroutines: &mut [Goroutine]) {
     waits::tell_wait_groups(process, goroutines);
+    conds::tell_conds(process, goroutines);
 }
 
 /// The same by what the runtime's table of semaphores said.

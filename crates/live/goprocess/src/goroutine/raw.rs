@@ -132,6 +132,21 @@ impl<'a> RawG<'a> {
         RuntimeAddr(self.word(self.layout.g_waiting))
     }
 
+    /// The first of its calls put off (`runtime._defer`).
+    pub(crate) fn deferred(&self) -> RuntimeAddr {
+        RuntimeAddr(self.word(self.layout.g_defer))
+    }
+
+    /// Its own timer.
+    pub(crate) fn timer(&self) -> RuntimeAddr {
+        RuntimeAddr(self.word(self.layout.g_timer))
+    }
+
+    /// When a sleep ends, by the runtime's clock; only from Go 1.23 on.
+    pub(crate) fn sleeps_until(&self) -> Option<u64> {
+        self.layout.g_sleep_when.map(|field| self.word(field))
+    }
+
     pub(crate) fn labels(&self) -> RuntimeAddr {
         RuntimeAddr(self.word(self.layout.g_labels))
     }

@@ -260,6 +260,11 @@ impl<'a> Values<'a> {
     }
 }
 
+/// The name of the type that the runtime describes at `at`.
+pub(crate) fn runtime_type_name(process: &Process, at: crate::RuntimeAddr) -> Option<String> {
+    Types::new(process).runtime_type(at).map(|ty| ty.name)
+}
+
 /// What reads otherwise the second time is changing.
 fn mark_moving(values: &mut [Vec<FrameValues>], again: &[Vec<FrameValues>]) {
     let pairs = values.iter_mut().flatten().zip(again.iter().flatten());
