@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 
 use photofinish_goprocess::{Goroutine, StackEnd, ThreadState};
-use photofinish_inspect::{Deadlocks, Line, Look, company_of};
+use photofinish_inspect::{Deadlocks, Line, Look};
 use photofinish_model::Frame;
 use serde::Serialize;
 use serde_json::json;
@@ -33,8 +33,6 @@ struct GoroutineJson<'a> {
     stack_complete: bool,
     system: bool,
     settled: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    company: Option<Vec<CompanyJson>>,
 }
 
 #[derive(Serialize)]
@@ -58,14 +56,6 @@ struct FrameJson<'a> {
     inlined: bool,
 }
 
-/// Who waits for the same thing.
-#[derive(Serialize)]
-struct CompanyJson {
-    on: &'static str,
-    address: String,
-    waiting: Vec<u64>,
-}
-
 /// Prints `goroutines` as an array on stdout.
 pub(crate) fn goroutines(
     look: &Look,
@@ -83,23 +73,13 @@ pub(crate) fn goroutines(
     Ok(())
 }
 
-/// Prints one goroutine as an object on stdout, with who waits for the same.
-pub(crate) fn goroutine(
+/// One goroutine as in a list of them.
+pub(super) fn goroutine_value(
     look: &Look,
     goroutine: &Goroutine,
     all_frames: bool,
-) -> anyhow::Result<()> {
-    let mut value = value(look, goroutine, all_frames);
-    let company = company_of(look, goroutine).into_iter().map(|company| CompanyJson {
-        on: company.wait.on.word(),
-        address: company.wait.address.to_string(),
-        waiting: company.waiting.iter().map(|other| other.id).collect(),
-    });
-    value.company = Some(company.collect());
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, &value)?;
-    writeln!(out)?;
-    Ok(())
+) -> anyhow::Result<serde_json::Value> {
+    Ok(serde_json::to_value(value(look, goroutine, all_frames))?)
 }
 
 /// Prints rings and leaks as one object on stdout.
@@ -213,7 +193,6 @@ fn value<'a>(look: &'a Look, goroutine: &'a Goroutine, all_frames: bool) -> Goro
         stack_complete: goroutine.stack_end == StackEnd::Complete,
         system: look.is_system(goroutine),
         settled: goroutine.settled,
-        company: None,
     }
 }
 
