@@ -6,12 +6,11 @@
 
 use std::time::{Duration, Instant};
 
-use photofinish_model::Op;
 use photofinish_sys::trace::{Event, Hit, Registers, Stopped, Watching};
 
 use crate::evidence::Held;
-use crate::maps::{self, ITERATOR_MAP};
-use crate::sites::{Site, SiteKind};
+use crate::sites::Site;
+use crate::target::Target;
 use crate::watch::Watch;
 
 /// How often a held thread's watch is looked at.
@@ -64,32 +63,11 @@ impl Watch<'_> {
         registers: &Registers,
     ) -> Option<(Held, Watching)> {
         let goroutine = self.judge.owner(registers)?;
-        let (address, size, op) = match &site.kind {
-            SiteKind::Map { op, argument, .. } => {
-                let mut map = maps::argument(registers, *argument);
-                if *argument == maps::MapArgument::InIterator {
-                    map = self.judge.word(map.wrapping_add(ITERATOR_MAP))?;
-                }
-                if map == 0 {
-                    return None;
-                }
-                (map, 8, *op)
-            }
-            SiteKind::Access(access) => {
-                let op = if access.writes { Op::Write } else { Op::Read };
-                (access.address(registers, self.process.bias().0)?, access.size, op)
-            }
-        };
-        let is_shared = |address| !goroutine.is_on_stack(address) && self.is_writable(address);
-        if !is_shared(address) {
+        let Target { address, size, op, watched: (at, len) } =
+            self.judge.target(site, registers, self.flag_word, &mut self.random)?;
+        if goroutine.is_on_stack(at) || !self.is_writable(at) {
             return None;
         }
-        let (at, len) = match &site.kind {
-            SiteKind::Map { .. } => {
-                (address.wrapping_add(self.flag_word.offset), self.flag_word.len)
-            }
-            SiteKind::Access(_) => part(address, size, &mut self.random),
-        };
         let watched = if op.is_write() {
             Watching::Accesses { address: at, len }
         } else {
@@ -101,6 +79,7 @@ impl Watch<'_> {
             address,
             size,
             op,
+            watched: (at, len),
             goroutine: Some(goroutine),
             callers: Vec::new(),
         };
@@ -139,35 +118,5 @@ impl Watch<'_> {
     fn is_writable(&self, address: u64) -> bool {
         let at = self.mappings.partition_point(|mapping| mapping.end <= address);
         self.mappings.get(at).is_none_or(|mapping| address < mapping.start || mapping.writable)
-    }
-}
-
-/// An aligned part of at most 8 bytes of an access: a breakpoint watches no other.
-fn part(address: u64, size: u32, random: &mut fastrand::Rng) -> (u64, u8) {
-    let end = address.saturating_add(u64::from(size));
-    let fits = |len: &u8| {
-        let len = u64::from(*len);
-        address.next_multiple_of(len) + len <= end
-    };
-    let len = [8_u8, 4, 2, 1].into_iter().find(fits).unwrap_or(1);
-    let first = address.next_multiple_of(u64::from(len));
-    let n_parts = (end - first) / u64::from(len);
-    (first + u64::from(len) * random.u64(..n_parts.max(1)), len)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_watched_is_aligned_and_within_the_access() {
-        let mut random = fastrand::Rng::with_seed(1);
-        for address in 0x1000..0x1010_u64 {
-            for size in [1, 2, 4, 8, 16, 32] {
-                let (at, len) = part(address, size, &mut random);
-                assert_eq!(at % u64::from(len), 0);
-                assert!(at >= address && at + u64::from(len) <= address + u64::from(size));
-            }
-        }
     }
 }

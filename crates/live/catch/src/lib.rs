@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod budget;
+mod bulk;
 mod decode;
 mod error;
 mod evidence;
@@ -20,6 +21,7 @@ mod queue;
 mod race;
 mod rules;
 mod sites;
+mod target;
 mod watch;
 
 use std::sync::atomic::AtomicBool;

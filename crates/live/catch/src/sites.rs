@@ -1,4 +1,4 @@
-//! The places to wait at: instructions that touch memory, and calls on maps.
+//! The places to wait at: instructions that touch memory, calls on maps, calls that move memory.
 //!
 //! The user's own module is decoded whole at the beginning; dependencies and the standard library are many
 //! times larger, and are decoded a function at a time, when one is drawn.
@@ -7,9 +7,10 @@ use photofinish_goprocess::{Function, LinkAddr, Process, Range};
 use photofinish_model::{CodeOrigin, Frame, Op};
 
 use crate::Plan;
-use crate::decode::{Found, MemoryAccess, compared_with_zero, scan};
+use crate::bulk::{self, Bulk};
+use crate::decode::{Found, MemoryAccess, compared_with_zero, scan, stores_of_duff};
 use crate::maps::{self, MapArgument};
-use crate::rules::{is_shared_by_mistake, keeps_own_order};
+use crate::rules::{is_assembly, is_shared_by_mistake, keeps_own_order};
 
 /// Larger functions than this are tables in disguise.
 const LARGEST_FUNCTION: u64 = 1 << 20;
@@ -27,6 +28,8 @@ pub(crate) enum SiteKind {
     Access(MemoryAccess),
     /// A call of a function on a map.
     Map { function: String, op: Op, argument: MapArgument },
+    /// A call of a function that moves or clears memory: one range of it.
+    Bulk { function: String, range: Bulk },
 }
 
 /// What there is to wait at.
@@ -54,6 +57,7 @@ impl Sites {
         for function in process.symbols().functions() {
             let name = function.name();
             if keeps_own_order(name)
+                || is_assembly(&function)
                 || plan.focus.as_deref().is_some_and(|part| !name.contains(part))
             {
                 continue;
@@ -106,20 +110,37 @@ impl Sites {
                     }
                 }
                 Found::Call(target) => {
-                    let called = process.symbols().function_at(LinkAddr(target));
-                    let Some(called) = called.filter(|called| called.entry.0 == target) else {
+                    let Some(called) = process.symbols().function_at(LinkAddr(target)) else {
                         continue;
                     };
-                    if let Some((op, argument)) = maps::operation(called.name()) {
-                        let function = called.name().to_owned();
+                    let (name, is_entry) = (called.name(), called.entry.0 == target);
+                    if let Some((op, argument)) = maps::operation(name).filter(|_| is_entry) {
+                        let function = name.to_owned();
                         let kind = SiteKind::Map { function, op, argument };
                         maps.push(Site { address, kind });
+                        continue;
+                    }
+                    for range in ranges_of(process, &called, LinkAddr(target)) {
+                        let kind = SiteKind::Bulk { function: name.to_owned(), range };
+                        accesses.push(Site { address, kind });
                     }
                 }
             }
         }
         (maps, accesses)
     }
+}
+
+/// What a call of `target`, in the function `called`, reads and writes.
+fn ranges_of(process: &Process, called: &Function<'_>, target: LinkAddr) -> Vec<Bulk> {
+    if called.entry == target && !called.name().starts_with("runtime.duff") {
+        return bulk::ranges(called.name());
+    }
+    if !called.name().starts_with("runtime.duff") {
+        return Vec::new();
+    }
+    let stores = code(process, target, called.end).and_then(|code| stores_of_duff(&code));
+    stores.map(|stores| bulk::duff(called.name(), stores)).unwrap_or_default()
 }
 
 /// The bytes of a function, as the process has them.

@@ -9,6 +9,7 @@ mod causes;
 pub(crate) mod error;
 mod finding;
 pub(crate) mod hunt;
+mod hunt_found;
 pub(crate) mod hunt_json;
 pub(crate) mod hunt_live;
 mod hunt_ways;
@@ -33,7 +34,7 @@ mod table;
 
 pub(crate) use finding::{finding_text, next_step};
 pub(crate) use markdown::markdown;
-pub(crate) use race::race_text;
+pub(crate) use race::{race_text, race_text_in};
 pub(crate) use sarif::{sarif_of_findings, sarif_of_races};
 pub(crate) use stack::View;
 pub(crate) use table::{findings_table, short_id};
