@@ -3,6 +3,7 @@
 //! Start at [`Look::take`].
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use photofinish_goprocess::{
@@ -29,7 +30,7 @@ pub enum Approach {
 }
 
 /// Goroutines and threads as they were read, with names for everything on their stacks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Look {
     /// The goroutines, by number.
     pub goroutines: Vec<Goroutine>,
@@ -38,7 +39,7 @@ pub struct Look {
     /// For how long the process was held still.
     pub held: Option<Duration>,
     /// Why goroutines that run were not seen.
-    pub not_sampled: Option<TraceError>,
+    pub not_sampled: Option<Arc<TraceError>>,
     pub(crate) names: Names,
     /// Names of start functions, wrappers seen through where the table tells.
     pub(crate) starts: HashMap<RuntimeAddr, Start>,
@@ -55,7 +56,7 @@ pub struct Creator<'a> {
     pub frame: &'a Frame,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Start {
     pub(crate) name: String,
     /// A wrapper whose target only the stack tells.
@@ -89,7 +90,7 @@ impl Look {
             Approach::Sampled => process.sample_running(&mut snapshot.goroutines, SAMPLED_FOR),
             Approach::Unseen | Approach::Still => Ok(()),
         };
-        Ok(Look { held, not_sampled: sampled.err(), ..Look::of(process, snapshot) })
+        Ok(Look { held, not_sampled: sampled.err().map(Arc::new), ..Look::of(process, snapshot) })
     }
 
     fn of(process: &Process, snapshot: Snapshot) -> Look {
@@ -124,6 +125,11 @@ impl Look {
     /// Its stack with the insides of the runtime and the compiler's wrappers.
     pub fn every_line<'a>(&'a self, goroutine: &'a Goroutine) -> impl Iterator<Item = &'a Line> {
         goroutine.stack.iter().flat_map(|pc| self.names.at(*pc))
+    }
+
+    /// The frames at one program counter of a stack of this look, innermost first.
+    pub fn lines_at(&self, pc: Pc) -> &[Line] {
+        self.names.at(pc)
     }
 
     /// The frame to look at: the innermost of the user's own, else of a dependency, else any; of the

@@ -19,7 +19,7 @@ pub struct Line {
 }
 
 /// The lines of every program counter met.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     lines: HashMap<Pc, Vec<Line>>,
 }
