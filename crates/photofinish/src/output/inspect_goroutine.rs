@@ -43,6 +43,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) values: Option<&'a FrameValues>,
     /// Calls that it has put off.
     pub(crate) put_off: Vec<&'a PutOff>,
+    /// Everything is wanted of it, also of what is not the user's own code.
+    pub(crate) is_whole: bool,
 }
 
 impl Told<'_> {
@@ -60,7 +62,8 @@ impl Told<'_> {
                 let is_last = line_idx + 1 == lines.len();
                 let is_here = |put_off: &&PutOff| is_last && put_off.frame_idx == Some(pc_idx);
                 let put_off = self.detail.put_off.iter().filter(is_here).collect();
-                shown.push(Shown { line, values, put_off });
+                let is_whole = self.all_frames;
+                shown.push(Shown { line, values, put_off, is_whole });
             }
         }
         shown
@@ -171,7 +174,8 @@ fn frame_lines(
     }
     lines.extend(source_lines(shown, is_marked, sources, width));
     let variables = shown.values.map_or(&[][..], |values| &values.variables);
-    lines.extend(variable_lines(variables, hide, width));
+    let is_brief = !is_own && !shown.is_whole;
+    lines.extend(variable_lines(variables, hide, is_brief, width));
     for put_off in &shown.put_off {
         let mut line = Line::plain(&" ".repeat(INDENT));
         line.push(DIM, "will call ").push(anstyle::Style::new(), &clean(&put_off.function));
@@ -215,14 +219,16 @@ fn source_lines(
     texts.iter().map(source_line).collect()
 }
 
-/// `name = value`, arguments first.
-fn variable_lines(variables: &[Variable], hide: bool, width: usize) -> Vec<Line> {
-    let longest = variables.iter().map(|variable| variable.name.chars().count()).max();
+/// `name = value`, arguments first, what is gone in one line at the end. Of code that is not the user's a line each
+/// and only what is there.
+fn variable_lines(variables: &[Variable], hide: bool, is_brief: bool, width: usize) -> Vec<Line> {
+    let is_gone = |variable: &&Variable| variable.state == State::Gone && !hide;
+    let (gone, shown): (Vec<&Variable>, Vec<_>) = variables.iter().partition(is_gone);
+    let longest = shown.iter().map(|variable| variable.name.chars().count()).max();
     let name_width = longest.unwrap_or(0).min(LONGEST_NAME);
     let mut lines = Vec::new();
-    let is_local = |variable: &Variable| variable.role == Role::Local;
     let (locals, passed): (Vec<_>, Vec<_>) =
-        variables.iter().partition(|variable| is_local(variable));
+        shown.into_iter().partition(|variable| variable.role == Role::Local);
     for variable in passed.into_iter().chain(locals) {
         let mut line = Line::plain(&" ".repeat(INDENT));
         line.push(anstyle::Style::new(), &clean(&variable.name)).pad(INDENT + name_width);
@@ -233,12 +239,16 @@ fn variable_lines(variables: &[Variable], hide: bool, width: usize) -> Vec<Line>
         }
         line.push(DIM, " = ");
         let (style, text) = match variable.state {
-            State::Gone => (DIM, format!("optimised out ({})", variable.type_name)),
             State::Moving => (YELLOW, format!("{} (changing)", variable.text)),
-            State::Live | State::Partly => (anstyle::Style::new(), variable.text.clone()),
+            _ if is_brief => (DIM, variable.text.clone()),
+            _ => (anstyle::Style::new(), variable.text.clone()),
         };
         let start = line.width;
-        let parts = broken(&clean(&text), width.saturating_sub(start).max(20));
+        let room = width.saturating_sub(start).max(20);
+        let parts = match is_brief {
+            true => vec![shorten(&clean(&text), room)],
+            false => broken(&clean(&text), room),
+        };
         for (part_idx, part) in parts.into_iter().enumerate() {
             if part_idx > 0 {
                 lines.push(std::mem::take(&mut line));
@@ -247,6 +257,16 @@ fn variable_lines(variables: &[Variable], hide: bool, width: usize) -> Vec<Line>
             line.push(style, &part);
         }
         lines.push(line);
+    }
+    if !gone.is_empty() && !is_brief {
+        let named: Vec<String> =
+            gone.iter().map(|it| clean(&format!("{} {}", it.name, it.type_name))).collect();
+        let text = format!("optimised out: {}", named.join(", "));
+        for part in broken(&text, width.saturating_sub(INDENT)) {
+            let mut line = Line::plain(&" ".repeat(INDENT));
+            line.push(DIM, &part);
+            lines.push(line);
+        }
     }
     lines
 }

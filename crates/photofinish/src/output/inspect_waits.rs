@@ -27,6 +27,9 @@ pub(super) fn wait_lines(told: &Told<'_>) -> Vec<Line> {
     for waited in &detail.waits {
         lines.extend(waited_lines(told, waited, detail.waits.len() > 1));
     }
+    if let Some(why) = for_ever(told.goroutine.wait_reason.as_deref().unwrap_or_default()) {
+        lines.push(Line::plain(&format!("  waits for ever: {why}")));
+    }
     if let Some(polled) = &detail.polled {
         let what = match polled.direction {
             Direction::Receive => "read from",
@@ -53,6 +56,15 @@ pub(super) fn wait_lines(told: &Told<'_>) -> Vec<Line> {
         lines.push(line);
     }
     lines
+}
+
+/// Waits that nothing ends.
+fn for_ever(reason: &str) -> Option<&'static str> {
+    match reason {
+        "chan receive (nil chan)" | "chan send (nil chan)" => Some("the channel is nil"),
+        "select (no cases)" => Some("the select has no cases, or only nil channels"),
+        _ => None,
+    }
 }
 
 fn waited_lines(told: &Told<'_>, waited: &Waited, is_case: bool) -> Vec<Line> {
