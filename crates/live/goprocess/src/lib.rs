@@ -21,6 +21,7 @@ mod glimpse;
 mod goroutine;
 mod heap;
 mod holding;
+mod keepers;
 mod layout;
 mod map_call;
 mod memory;
