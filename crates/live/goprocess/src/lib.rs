@@ -11,6 +11,7 @@
 
 mod address;
 mod allgs;
+mod belongs;
 mod binary;
 mod bytes;
 mod code;
@@ -28,6 +29,7 @@ mod unwind;
 
 pub use crate::core::StoppedThread;
 pub use address::{LinkAddr, LoadBias, RuntimeAddr};
+pub use belongs::Belongs;
 pub use binary::build_info::BuildInfo;
 pub use binary::{Architecture, Binary};
 pub use error::{OpenError, ReadError};

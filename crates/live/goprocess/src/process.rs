@@ -250,6 +250,11 @@ impl Process {
         code::what_it_names(&self.binary, function)
     }
 
+    /// The program's file, opened.
+    pub(crate) fn binary(&self) -> &Binary {
+        &self.binary
+    }
+
     /// What the linker put where.
     pub(crate) fn module(&self) -> &Module {
         &self.module
