@@ -11,6 +11,7 @@
 
 mod address;
 mod allgs;
+mod belongs;
 mod binary;
 mod bytes;
 mod code;
@@ -35,6 +36,7 @@ mod waited;
 
 pub use crate::core::StoppedThread;
 pub use address::{LinkAddr, LoadBias, RuntimeAddr};
+pub use belongs::Belongs;
 pub use binary::build_info::BuildInfo;
 pub use binary::{Architecture, Binary};
 pub use defers::Deferred;
