@@ -126,6 +126,11 @@ impl Look {
         goroutine.stack.iter().flat_map(|pc| self.names.at(*pc))
     }
 
+    /// The frames at one program counter of a stack of this look, innermost first.
+    pub fn lines_at(&self, pc: Pc) -> &[Line] {
+        self.names.at(pc)
+    }
+
     /// The frame to look at: the innermost of the user's own, else of a dependency, else any; of the
     /// runtime's own goroutines the outermost.
     pub fn user_frame<'a>(&'a self, goroutine: &'a Goroutine) -> Option<&'a Frame> {

@@ -1,63 +1,13 @@
-//! One goroutine, deadlocks and threads, for a person.
+//! Deadlocks and threads, for a person. One goroutine is in `inspect_goroutine`.
 
 use std::io::Write;
 
-use photofinish_goprocess::{Goroutine, Seen, Status};
-use photofinish_inspect::{Company, Deadlocks, Look, company_of};
-use photofinish_model::Stack;
-use photofinish_store::Sources;
+use photofinish_inspect::{Deadlocks, Look};
 
-use super::inspect::{asides, end_words, named, push_place, stack_of, state_style};
+use super::inspect::{push_place, stack_of, state_style};
 use super::inspect_json::thread_state;
 use super::stack::{Line, View, place_of, stack_lines};
-use super::style::{BOLD, CYAN, DIM, RED, YELLOW, clean, paint, terminal_width};
-
-/// Prints one goroutine: everything known about it.
-pub(crate) fn goroutine(
-    look: &Look,
-    goroutine: &Goroutine,
-    all_frames: bool,
-) -> anyhow::Result<()> {
-    let mut out = std::io::BufWriter::new(anstream::stdout().lock());
-    let mut head = Line::default();
-    head.push(BOLD, &format!("goroutine {}", goroutine.id)).push(DIM, "  ");
-    head.push(state_style(goroutine), &clean(look.state(goroutine)));
-    for aside in asides(look, goroutine) {
-        head.push(DIM, &format!("  {aside}"));
-    }
-    writeln!(out, "{}", head.text)?;
-    for company in company_of(look, goroutine) {
-        writeln!(out, "  {}", company_words(goroutine, &company))?;
-    }
-    if !goroutine.settled {
-        let why = match goroutine.status {
-            Status::Running if goroutine.seen == Seen::Sample => {
-                "it runs: this is where a clock saw it, it has gone on since"
-            }
-            Status::Running => "it runs, and was not seen: with --stop it is held and read",
-            _ => "it moved each time it was read",
-        };
-        writeln!(out, "  {}", paint(YELLOW, why))?;
-    }
-    let sources = Some(Sources::new(None));
-    let mut view = View { width: terminal_width(), every_frame: true, sources };
-    for line in stack_lines(&stack_of(look, goroutine, all_frames), &mut view, true) {
-        writeln!(out, "{}", line.text)?;
-    }
-    if let Some(end) = end_words(goroutine) {
-        writeln!(out, "    {}", paint(DIM, end))?;
-    }
-    writeln!(out, "  started as {}", clean(look.start_function(goroutine)))?;
-    if let Some(creator) = look.creator(goroutine) {
-        writeln!(out, "  created by goroutine {} at", creator.goroutine)?;
-        let stack = Stack::from(vec![creator.frame.clone()]);
-        for line in stack_lines(&stack, &mut view, false) {
-            writeln!(out, "{}", line.text)?;
-        }
-    }
-    out.flush()?;
-    Ok(())
-}
+use super::style::{BOLD, CYAN, DIM, RED, clean, paint, terminal_width};
 
 /// Prints rings and leaks.
 pub(crate) fn deadlocks(look: &Look, deadlocks: &Deadlocks) -> anyhow::Result<()> {
@@ -136,17 +86,4 @@ pub(crate) fn threads(look: &Look) -> anyhow::Result<()> {
     }
     out.flush()?;
     Ok(())
-}
-
-/// `waits for mutex 0xc000… with 12 others: 4, 5, 6 …`.
-fn company_words(goroutine: &Goroutine, company: &Company<'_>) -> String {
-    let others: Vec<&Goroutine> =
-        company.waiting.iter().copied().filter(|other| other.id != goroutine.id).collect();
-    let with = match others.len() {
-        0 => "nobody else does".to_owned(),
-        1 => format!("so does {}", named(&others)),
-        n_others => format!("so do {n_others} others: {}", named(&others)),
-    };
-    let wait = company.wait;
-    format!("waits for {} {}; {with}", wait.on.word(), paint(CYAN, &wait.address.to_string()))
 }

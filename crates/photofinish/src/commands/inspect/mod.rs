@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use photofinish_goprocess::{Goroutine, LayoutSource, Process, ReadError};
 use photofinish_inspect::{Approach, Deadlocks, Filter, GroupBy, Look, Maps};
 
+use super::inspect_goroutine::{GoroutineArgs, show};
 use super::{Format, text_or_json};
 use crate::config::Span;
 use crate::exit::ExitStatus;
@@ -59,6 +60,8 @@ pub(crate) struct InspectArgs {
     /// Show so many goroutines, or groups, at most
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    #[command(flatten)]
+    one: GoroutineArgs,
     /// The program of a core file, where it is not at the place that the core file says
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -131,7 +134,7 @@ pub(crate) fn inspect(args: InspectArgs) -> anyhow::Result<ExitStatus> {
     let look = Look::take_by(&process, approach).map_err(unread)?;
     say_how_taken(&look)?;
     let printed = match (args.view, args.number) {
-        (View::Goroutine, Some(id)) => one(&args, &look, id),
+        (View::Goroutine, Some(id)) => one(&args, &process, &look, id),
         (View::Threads, _) => match args.format {
             Format::Json => json::threads(&look),
             _ => views::threads(&look),
@@ -225,7 +228,7 @@ fn all(args: &InspectArgs, process: &Process, look: &Look) -> anyhow::Result<()>
     listing.print(&wanted, group_by.as_ref()).context("cannot write to stdout")
 }
 
-fn one(args: &InspectArgs, look: &Look, id: u64) -> anyhow::Result<()> {
+fn one(args: &InspectArgs, process: &Process, look: &Look, id: u64) -> anyhow::Result<()> {
     let Some(goroutine) = look.goroutine(id) else {
         let hint = match (look.goroutines.first(), look.goroutines.last()) {
             (Some(first), Some(last)) => format!(
@@ -238,9 +241,5 @@ fn one(args: &InspectArgs, look: &Look, id: u64) -> anyhow::Result<()> {
         };
         return Err(anyhow::anyhow!("no goroutine {id}").context(Hint(hint)));
     };
-    match args.format {
-        Format::Json => json::goroutine(look, goroutine, args.all_frames),
-        _ => views::goroutine(look, goroutine, args.all_frames),
-    }
-    .context("cannot write to stdout")
+    show(&args.one, process, look, goroutine, args.all_frames, args.format)
 }
