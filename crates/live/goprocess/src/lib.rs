@@ -42,11 +42,11 @@ pub use binary::{Architecture, Binary};
 pub use defers::Deferred;
 pub use error::{OpenError, ReadError};
 pub use glimpse::{Glimpse, Glimpses, Pace, glimpses_still};
-pub use goroutine::{Goroutine, Pc, Seen, StackEnd, Status, Wait, WaitOn};
+pub use goroutine::{Goroutine, Mark, Pc, Seen, StackEnd, Status, Wait, WaitOn};
 pub use layout::{Layout, LayoutSource, wait_reasons_in};
 pub use map_call::{MapCall, MapCalls};
 pub use memory::{Memory, Range};
-pub use photofinish_sys::trace::TraceError;
+pub use photofinish_sys::trace::{TraceError, block_child_signals};
 pub use photofinish_sys::{
     Descriptor, NumaNodes, Socket, Syscall, Thread, ThreadState, descriptor, monotonic_now,
     syscall, threads,

@@ -3,6 +3,7 @@
 //! Start at [`Look::take`].
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use photofinish_goprocess::{
@@ -29,7 +30,7 @@ pub enum Approach {
 }
 
 /// Goroutines and threads as they were read, with names for everything on their stacks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Look {
     /// The goroutines, by number.
     pub goroutines: Vec<Goroutine>,
@@ -38,12 +39,12 @@ pub struct Look {
     /// For how long the process was held still.
     pub held: Option<Duration>,
     /// Why goroutines that run were not seen.
-    pub not_sampled: Option<TraceError>,
-    names: Names,
+    pub not_sampled: Option<Arc<TraceError>>,
+    pub(crate) names: Names,
     /// Names of start functions, wrappers seen through where the table tells.
-    starts: HashMap<RuntimeAddr, Start>,
-    cpus: HashMap<u32, u32>,
-    nodes: NumaNodes,
+    pub(crate) starts: HashMap<RuntimeAddr, Start>,
+    pub(crate) cpus: HashMap<u32, u32>,
+    pub(crate) nodes: NumaNodes,
 }
 
 /// Where a goroutine comes from.
@@ -55,13 +56,13 @@ pub struct Creator<'a> {
     pub frame: &'a Frame,
 }
 
-#[derive(Debug)]
-struct Start {
-    name: String,
+#[derive(Clone, Debug)]
+pub(crate) struct Start {
+    pub(crate) name: String,
     /// A wrapper whose target only the stack tells.
-    is_wrapper: bool,
+    pub(crate) is_wrapper: bool,
     /// The runtime's own: `isSystemGoroutine` of `runtime/traceback.go`, Go 1.27.
-    is_system: bool,
+    pub(crate) is_system: bool,
 }
 
 impl Look {
@@ -89,7 +90,7 @@ impl Look {
             Approach::Sampled => process.sample_running(&mut snapshot.goroutines, SAMPLED_FOR),
             Approach::Unseen | Approach::Still => Ok(()),
         };
-        Ok(Look { held, not_sampled: sampled.err(), ..Look::of(process, snapshot) })
+        Ok(Look { held, not_sampled: sampled.err().map(Arc::new), ..Look::of(process, snapshot) })
     }
 
     fn of(process: &Process, snapshot: Snapshot) -> Look {

@@ -85,10 +85,11 @@ pub(super) fn goroutine_value(
 }
 
 /// Prints rings and leaks as one object on stdout.
-pub(crate) fn deadlocks(deadlocks: &Deadlocks) -> anyhow::Result<()> {
+pub(crate) fn deadlocks(deadlocks: &Deadlocks, limit: usize) -> anyhow::Result<()> {
     let cycles: Vec<Vec<serde_json::Value>> = deadlocks
         .cycles
         .iter()
+        .take(limit)
         .map(|ring| {
             ring.iter()
                 .map(|link| {
@@ -105,6 +106,7 @@ pub(crate) fn deadlocks(deadlocks: &Deadlocks) -> anyhow::Result<()> {
     let leaks: Vec<serde_json::Value> = deadlocks
         .leaks
         .iter()
+        .take(limit.saturating_sub(cycles.len()))
         .map(|leak| {
             json!({
                 "count": leak.count,

@@ -19,8 +19,8 @@ pub(crate) struct RawG<'a> {
 
 /// What stays equal as long as the goroutine does not move. `trackingSeq` counts how often it stopped
 /// running.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
     status: u32,
     words: [u64; 9],
     sequence: u8,
