@@ -16,6 +16,7 @@ mod decode;
 mod error;
 mod evidence;
 mod hold;
+mod location;
 mod maps;
 mod queue;
 mod race;

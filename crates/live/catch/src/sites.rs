@@ -105,7 +105,11 @@ impl Sites {
             let address = LinkAddr(address);
             match found {
                 Found::Access(access) => {
-                    if access.global().is_none_or(|global| !self.ignored.contains(&global)) {
+                    let is_ignored = |global| {
+                        self.ignored.contains(&global)
+                            || process.is_coverage_counter(LinkAddr(global))
+                    };
+                    if !access.global().is_some_and(is_ignored) {
                         accesses.push(Site { address, kind: SiteKind::Access(access) });
                     }
                 }

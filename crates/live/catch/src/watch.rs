@@ -19,6 +19,7 @@ use photofinish_sys::{Mapping, mappings};
 
 use crate::budget::Budget;
 use crate::evidence::{Held, Judge};
+use crate::location::located;
 use crate::maps::{self, FlagWord};
 use crate::queue::{Place, Queue};
 use crate::race::{is_told, race_of};
@@ -83,6 +84,7 @@ pub(crate) fn watch(
             Some(caught) => caught.sightings += 1,
             None => {
                 known.insert(Fingerprint::of(&race), outcome.caught.len());
+                let race = located(process, race, &held);
                 let caught = Caught { race, sightings: 1, after: watch.budget.elapsed() };
                 on_caught(&caught);
                 outcome.caught.push(caught);
