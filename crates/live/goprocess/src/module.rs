@@ -22,6 +22,8 @@ pub(crate) struct Module {
     pub(crate) table: (LinkAddr, u64),
     pub(crate) text: LinkAddr,
     pub(crate) gofunc: LinkAddr,
+    /// What the runtime knows of types.
+    pub(crate) types: (RuntimeAddr, RuntimeAddr),
     /// Variables with pointers in them that begin as zero, and those without.
     pub(crate) bss: [(RuntimeAddr, RuntimeAddr); 2],
     /// Variables with pointers in them that begin as something.
@@ -80,6 +82,7 @@ impl Module {
             table: (table, len),
             text,
             gofunc: linked(layout.moduledata_gofunc)?,
+            types: span(layout.moduledata_types, layout.moduledata_etypes)?,
             data: span(layout.moduledata_data, layout.moduledata_edata)?,
             noptrdata: span(layout.moduledata_noptrdata, layout.moduledata_enoptrdata)?,
             // `covctrs` and `ecovctrs` stand behind `enoptrbss`, Go 1.20 to 1.27.

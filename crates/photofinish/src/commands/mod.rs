@@ -6,6 +6,7 @@ mod completions;
 mod findings;
 mod hunt;
 mod inspect;
+mod inspect_goroutine;
 mod load;
 mod place;
 mod proxy;

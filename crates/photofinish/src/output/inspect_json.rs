@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 
 use photofinish_goprocess::{Goroutine, StackEnd, ThreadState};
-use photofinish_inspect::{Deadlocks, Line, Look, company_of};
+use photofinish_inspect::{Deadlocks, Line, Look};
 use photofinish_model::Frame;
 use serde::Serialize;
 use serde_json::json;
@@ -31,10 +31,10 @@ struct GoroutineJson<'a> {
     user_frame: Option<FrameJson<'a>>,
     stack: Vec<FrameJson<'a>>,
     stack_complete: bool,
+    /// `memory`, `sample` or `stop`; null without a stack.
+    stack_seen_by: Option<&'static str>,
     system: bool,
     settled: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    company: Option<Vec<CompanyJson>>,
 }
 
 #[derive(Serialize)]
@@ -51,19 +51,11 @@ struct CreatorJson<'a> {
 }
 
 #[derive(Serialize)]
-struct FrameJson<'a> {
+pub(super) struct FrameJson<'a> {
     function: &'a str,
     file: Option<&'a str>,
     line: Option<u32>,
     inlined: bool,
-}
-
-/// Who waits for the same thing.
-#[derive(Serialize)]
-struct CompanyJson {
-    on: &'static str,
-    address: String,
-    waiting: Vec<u64>,
 }
 
 /// Prints `goroutines` as an array on stdout.
@@ -83,30 +75,21 @@ pub(crate) fn goroutines(
     Ok(())
 }
 
-/// Prints one goroutine as an object on stdout, with who waits for the same.
-pub(crate) fn goroutine(
+/// One goroutine as in a list of them.
+pub(super) fn goroutine_value(
     look: &Look,
     goroutine: &Goroutine,
     all_frames: bool,
-) -> anyhow::Result<()> {
-    let mut value = value(look, goroutine, all_frames);
-    let company = company_of(look, goroutine).into_iter().map(|company| CompanyJson {
-        on: company.wait.on.word(),
-        address: company.wait.address.to_string(),
-        waiting: company.waiting.iter().map(|other| other.id).collect(),
-    });
-    value.company = Some(company.collect());
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, &value)?;
-    writeln!(out)?;
-    Ok(())
+) -> anyhow::Result<serde_json::Value> {
+    Ok(serde_json::to_value(value(look, goroutine, all_frames))?)
 }
 
 /// Prints rings and leaks as one object on stdout.
-pub(crate) fn deadlocks(deadlocks: &Deadlocks) -> anyhow::Result<()> {
+pub(crate) fn deadlocks(deadlocks: &Deadlocks, limit: usize) -> anyhow::Result<()> {
     let cycles: Vec<Vec<serde_json::Value>> = deadlocks
         .cycles
         .iter()
+        .take(limit)
         .map(|ring| {
             ring.iter()
                 .map(|link| {
@@ -123,6 +106,7 @@ pub(crate) fn deadlocks(deadlocks: &Deadlocks) -> anyhow::Result<()> {
     let leaks: Vec<serde_json::Value> = deadlocks
         .leaks
         .iter()
+        .take(limit.saturating_sub(cycles.len()))
         .map(|leak| {
             json!({
                 "count": leak.count,
@@ -211,13 +195,13 @@ fn value<'a>(look: &'a Look, goroutine: &'a Goroutine, all_frames: bool) -> Goro
         user_frame: look.user_frame(goroutine).map(frame),
         stack: look.every_line(goroutine).filter(is_shown).map(|line| frame(&line.frame)).collect(),
         stack_complete: goroutine.stack_end == StackEnd::Complete,
+        stack_seen_by: (!goroutine.stack.is_empty()).then(|| goroutine.seen.word()),
         system: look.is_system(goroutine),
         settled: goroutine.settled,
-        company: None,
     }
 }
 
-fn frame(frame: &Frame) -> FrameJson<'_> {
+pub(super) fn frame(frame: &Frame) -> FrameJson<'_> {
     FrameJson {
         function: &frame.function,
         file: frame.file.as_deref(),

@@ -13,6 +13,7 @@ pub(super) fn classify(race: &Race, line_of: &mut LineOf<'_>) -> Pattern {
     match race.kind {
         Kind::ConcurrentMap => Pattern::ConcurrentMap,
         Kind::Deadlock => Pattern::Deadlock,
+        Kind::GoroutineLeak => Pattern::GoroutineLeak,
         Kind::ClosedChannel => Pattern::ChannelClose,
         Kind::SyncMisuse if race.headline.contains("WaitGroup") => Pattern::WaitGroupMisuse,
         Kind::SyncMisuse => Pattern::SyncMisuse,
