@@ -17,6 +17,7 @@ mod error;
 mod evidence;
 mod hold;
 mod learnt;
+mod location;
 mod maps;
 mod places;
 mod queue;

@@ -92,9 +92,11 @@ impl Sites {
             let address = LinkAddr(address);
             match found {
                 Found::Access(access) => {
-                    let is_ignored =
-                        access.global().is_some_and(|global| self.ignored.contains(&global));
-                    if !only_maps && !is_ignored {
+                    let is_ignored = |global| {
+                        self.ignored.contains(&global)
+                            || process.is_coverage_counter(LinkAddr(global))
+                    };
+                    if !only_maps && !access.global().is_some_and(is_ignored) {
                         sites.push(Site { address, kind: SiteKind::Access(access) });
                     }
                 }

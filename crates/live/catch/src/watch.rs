@@ -20,6 +20,7 @@ use photofinish_sys::{Mapping, mappings, monotonic_now, process_ticks};
 use crate::budget::Budget;
 use crate::evidence::{Held, Judge, Other};
 use crate::learnt::{Knowledge, Learnt, SiteIdx, Subject};
+use crate::location::located;
 use crate::maps::{self, FlagWord};
 use crate::places::{Places, Waiting};
 use crate::queue::Queue;
@@ -88,6 +89,7 @@ pub(crate) fn watch(
             Some(caught) => caught.sightings += 1,
             None => {
                 known.insert(Fingerprint::of(&race), outcome.caught.len());
+                let race = located(process, race, &held);
                 let caught = Caught { race, sightings: 1, after: watch.budget.elapsed() };
                 on_heard(Heard::Caught(&caught));
                 outcome.caught.push(caught);
