@@ -43,7 +43,7 @@ pub use photofinish_sys::{
     Descriptor, NumaNodes, Socket, Syscall, Thread, ThreadState, descriptor, syscall,
 };
 pub use process::{Origin, Process, Snapshot};
-pub use reach::NoHeap;
+pub use reach::{NoHeap, Objects};
 pub use symbols::{Frame, Function, PcKind, Symbols};
 pub use thing::{Direction, Thing};
 pub use variables::{FrameValues, Limits, Role, State, Values, Variable};

@@ -214,6 +214,7 @@ impl<'a> Reader<'a> {
             stack_end: StackEnd::Unread,
             settled: false,
             mark: raw.mark(),
+            deferred: raw.deferred(),
         }
     }
 }
