@@ -111,6 +111,9 @@ impl Sites {
                         sites.push(Site { address, kind });
                         continue;
                     }
+                    if only_maps {
+                        continue;
+                    }
                     for range in ranges_of(process, &called, LinkAddr(target)) {
                         let kind = SiteKind::Bulk { function: name.to_owned(), range };
                         sites.push(Site { address, kind });
