@@ -11,6 +11,7 @@
 
 mod address;
 mod allgs;
+mod belongs;
 mod binary;
 mod bytes;
 mod code;
@@ -36,6 +37,7 @@ mod waited;
 
 pub use crate::core::StoppedThread;
 pub use address::{LinkAddr, LoadBias, RuntimeAddr};
+pub use belongs::Belongs;
 pub use binary::build_info::BuildInfo;
 pub use binary::{Architecture, Binary};
 pub use defers::Deferred;
@@ -51,7 +53,7 @@ pub use photofinish_sys::{
     syscall, threads,
 };
 pub use process::{Origin, Process, Snapshot};
-pub use reach::NoHeap;
+pub use reach::{NoHeap, Objects};
 pub use symbols::{Frame, Function, PcKind, Symbols};
 pub use thing::{Direction, Thing};
 pub use variables::{FrameValues, Limits, Role, State, Values, Variable};

@@ -250,7 +250,7 @@ impl Process {
         Some(self.symbols.function_at(address.linked(self.bias))?.name())
     }
 
-    /// The program's file, read.
+    /// The program's file, opened.
     pub(crate) fn binary(&self) -> &Binary {
         &self.binary
     }

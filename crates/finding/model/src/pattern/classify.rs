@@ -89,7 +89,9 @@ fn by_library(sides: &[Side]) -> Option<Pattern> {
         "encoding/gob.(*",
         "encoding/csv.(*",
     ];
-    const GROWTH: &[&str] = &["runtime.growslice", "runtime.slicecopy", "runtime.appendslice"];
+    // The last is what `copy` is in an ordinary build.
+    const GROWTH: &[&str] =
+        &["runtime.growslice", "runtime.slicecopy", "runtime.appendslice", "runtime.memmove"];
     let any = |is: &dyn Fn(&Side) -> bool| sides.iter().any(is);
     if any(&|side| side.stack_has("sync.(*WaitGroup).")) {
         Some(Pattern::WaitGroupMisuse)
