@@ -216,6 +216,7 @@ fn decode_goroutine(
         seen,
         settled,
         mark: Mark::default(),
+        deferred: RuntimeAddr(0),
     })
 }
 
