@@ -58,7 +58,7 @@ pub struct Goroutine {
     /// Changes when it moves.
     pub mark: Mark,
     /// The first record of its calls put off.
-    pub(crate) deferred: RuntimeAddr,
+    pub deferred: RuntimeAddr,
 }
 
 /// A program counter on a stack.
