@@ -139,16 +139,16 @@ impl<'a> Heap<'a> {
         Some(word >> (object_idx % 64) & 1 == 1)
     }
 
-    /// Where the object around `address` begins: before it, if the allocator put a word of its own there.
-    pub(crate) fn start_of(&self, address: RuntimeAddr) -> Option<u64> {
-        self.object_around(address).map(|(start, _)| start)
-    }
-
-    /// Where the object around `address` begins, and its size.
+    /// The object around `address`: where it begins, and its size.
     pub(crate) fn object_around(&self, address: RuntimeAddr) -> Option<(u64, u64)> {
         let (span_idx, object_idx) = self.object_at(address.0)?;
         let span = self.spans.get(span_idx)?;
         Some((span.start + object_idx as u64 * span.object, span.object))
+    }
+
+    /// Where the object around `address` begins: before it, if the allocator put a word of its own there.
+    pub(crate) fn start_of(&self, address: RuntimeAddr) -> Option<u64> {
+        self.object_around(address).map(|(start, _)| start)
     }
 
     fn reach_at(&mut self, word: u64) {

@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use photofinish_sys::trace::freeze;
 use photofinish_sys::{ForeignMemory, SysError, Thread, ThreadState, auxv, monotonic_now, threads};
 
 use crate::core::{Core, StoppedThread};
@@ -13,13 +15,15 @@ use crate::goroutine::Goroutine;
 use crate::goroutine::raw::RawG;
 use crate::goroutine::read::Reader;
 use crate::goroutine::semaphores::SemaTable;
+use crate::goroutine::still::Still;
 use crate::memory::{self, Memory};
 use crate::module::Module;
-use crate::symbols::{Frame, Function, Symbols};
+use crate::plugins::Plugin;
+use crate::symbols::{Frame, Function, PcKind, Symbols};
 use crate::unwind::{Unwinder, Window};
 use crate::{
     Binary, BuildInfo, Layout, LayoutSource, LinkAddr, LoadBias, OpenError, Pc, ReadError,
-    RuntimeAddr, allgs, code, goroutine, layout,
+    RuntimeAddr, allgs, code, goroutine, layout, plugins,
 };
 
 /// More of a stack than this is not copied.
@@ -43,6 +47,7 @@ pub struct Process {
     symbols: Symbols,
     module: Module,
     allgs: RuntimeAddr,
+    plugins: Vec<Plugin>,
     wait_reasons: Vec<Arc<str>>,
 }
 
@@ -131,6 +136,10 @@ impl Process {
         let symbols = symbols.ok_or_else(|| missing("the function table"))?;
         let allgs = allgs::find(&*memory, &binary, bias, &layout, &symbols, &module)
             .ok_or_else(|| missing("the list of goroutines"))?;
+        let plugins = match origin {
+            Origin::Live(pid) => plugins::find(&*memory, &layout, module.next, pid),
+            Origin::Core(_) => Vec::new(),
+        };
         let wait_reasons =
             layout::wait_reasons(build.minor()).iter().map(|reason| Arc::from(*reason)).collect();
         Ok(Process {
@@ -144,6 +153,7 @@ impl Process {
             symbols,
             module,
             allgs,
+            plugins,
             wait_reasons,
         })
     }
@@ -198,7 +208,11 @@ impl Process {
 
     /// What stands at `pc`, innermost inlined call first.
     pub fn frames(&self, pc: Pc) -> Vec<Frame<'_>> {
-        self.symbols.frames(pc.address.linked(self.bias), pc.kind)
+        let is_in = |plugin: &&Plugin| plugin.text.0 <= pc.address && pc.address < plugin.text.1;
+        match self.plugins.iter().find(is_in) {
+            Some(plugin) => plugin.symbols.frames(pc.address.linked(plugin.bias), pc.kind),
+            None => self.symbols.frames(pc.address.linked(self.bias), pc.kind),
+        }
     }
 
     /// The calls on a stack of which `stack` is a copy, from the stack pointer `sp` on: `pc` and its callers.
@@ -217,22 +231,7 @@ impl Process {
     /// The words of each frame of a goroutine's stack, as they are now; `None` if it moved since it was read. To
     /// each belong the words behind it in which the function may have put its arguments.
     pub fn frame_words(&self, goroutine: &Goroutine) -> Option<Vec<Vec<u64>>> {
-        let size = u64::from(self.layout.g_size);
-        let read = || memory::bytes(&*self.memory, goroutine.address, size, u64::from(u16::MAX));
-        let before = read()?;
-        let raw = RawG::new(&before, &self.layout);
-        let (pc, sp) = raw.parked_at()?;
-        let is_same = goroutine.stack.first().is_some_and(|first| first.address == pc);
-        if raw.id() != goroutine.id || !is_same {
-            return None;
-        }
-        let len = raw.stack().1.checked_sub(sp)?;
-        let stack =
-            memory::bytes(&*self.memory, RuntimeAddr(sp), len.min(LARGEST_STACK), LARGEST_STACK)?;
-        let after = read()?;
-        if RawG::new(&after, &self.layout).mark() != raw.mark() {
-            return None;
-        }
+        let (sp, stack) = self.parked_stack(goroutine, LARGEST_STACK)?;
         let spans = Unwinder::new(&self.symbols, self.bias).spans(&goroutine.stack, sp);
         let words = |(from, to): (u64, u64)| {
             let skip = usize::try_from(from - sp).unwrap_or(usize::MAX);
@@ -250,9 +249,41 @@ impl Process {
         code::what_it_names(&self.binary, function)
     }
 
+    /// The function around `pc`, as the linker calls it, whatever is inlined there.
+    pub fn function_name(&self, pc: Pc) -> Option<&str> {
+        let address = match pc.kind {
+            PcKind::Return => RuntimeAddr(pc.address.0.checked_sub(1)?),
+            PcKind::Exact => pc.address,
+        };
+        Some(self.symbols.function_at(address.linked(self.bias))?.name())
+    }
+
     /// The program's file, opened.
     pub(crate) fn binary(&self) -> &Binary {
         &self.binary
+    }
+
+    /// Stack pointer and stack of a goroutine, at most `most` bytes of it; `None` if it moved since it was read.
+    pub(crate) fn parked_stack(&self, goroutine: &Goroutine, most: u64) -> Option<(u64, Vec<u8>)> {
+        let size = u64::from(self.layout.g_size);
+        let read = || memory::bytes(&*self.memory, goroutine.address, size, u64::from(u16::MAX));
+        let before = read()?;
+        let raw = RawG::new(&before, &self.layout);
+        let (pc, sp) = raw.parked_at()?;
+        let is_same = goroutine.stack.first().is_some_and(|first| first.address == pc);
+        if raw.id() != goroutine.id || !is_same {
+            return None;
+        }
+        let len = raw.stack().1.checked_sub(sp)?.min(most);
+        let stack = memory::bytes(&*self.memory, RuntimeAddr(sp), len, most)?;
+        let after = read()?;
+        let stood = RawG::new(&after, &self.layout).mark() == raw.mark();
+        stood.then_some((sp, stack))
+    }
+
+    /// What was loaded besides the program itself.
+    pub(crate) fn plugins(&self) -> &[Plugin] {
+        &self.plugins
     }
 
     /// What the linker put where.
@@ -285,18 +316,46 @@ impl Process {
             Origin::Live(pid) => (threads(*pid)?, &[][..]),
             Origin::Core(stopped) => (stopped.iter().map(thread_of).collect(), &stopped[..]),
         };
-        let unwinder = Unwinder::new(&self.symbols, self.bias);
-        let mut reader = Reader::new(&*self.memory, &self.layout, unwinder, &self.wait_reasons);
-        reader.threads = threads
-            .iter()
-            .map(|thread| (thread.tid_inside, thread.tid))
-            .collect::<HashMap<u32, u32>>();
+        let mut reader = self.reader(&threads);
         reader.stopped = stopped.iter().map(|thread| (thread.tid, *thread)).collect();
         reader.now = self.memory.is_live().then(monotonic_now);
         let addresses = allgs::addresses(&*self.memory, self.allgs)?;
         let mut goroutines = reader.read_all(&addresses)?;
         goroutine::add_semaphores(self, &mut goroutines);
         Ok(Snapshot { goroutines, threads })
+    }
+
+    /// The same with all threads held still, so that all of it was true at once; and for how long they stood.
+    ///
+    /// # Errors
+    /// As [`Process::snapshot`], or we have not the right to hold threads, or it does not run.
+    pub fn snapshot_still(&self) -> Result<(Snapshot, Duration), ReadError> {
+        let pid = self.pid().ok_or(ReadError::NotLive)?;
+        // Whatever can be found out before is.
+        let threads = threads(pid)?;
+        let table = self.semaphores();
+        let mut reader = self.reader(&threads);
+        let (copied, held) = freeze(pid, |frozen| {
+            reader.stand_still(&frozen.threads);
+            let still = Still::copy(&mut reader, &allgs::addresses(&*self.memory, self.allgs)?)?;
+            let waiters = table.map(|table| table.waiters(&*self.memory, &self.layout));
+            Ok::<_, ReadError>((still, waiters.unwrap_or_default()))
+        })?;
+        let (still, waiters) = copied?;
+        let mut goroutines = still.goroutines(&mut reader);
+        goroutine::add_waiters(&mut goroutines, &waiters);
+        goroutine::tell_by_frames(self, &mut goroutines);
+        Ok((Snapshot { goroutines, threads }, held))
+    }
+
+    fn reader(&self, threads: &[Thread]) -> Reader<'_> {
+        let unwinder = Unwinder::new(&self.symbols, self.bias);
+        let mut reader = Reader::new(&*self.memory, &self.layout, unwinder, &self.wait_reasons);
+        reader.threads = threads
+            .iter()
+            .map(|thread| (thread.tid_inside, thread.tid))
+            .collect::<HashMap<u32, u32>>();
+        reader
     }
 }
 

@@ -25,6 +25,23 @@ pub(crate) struct GoroutineArgs {
     source_root: Vec<PathBuf>,
 }
 
+/// Prints what a dump has of `goroutine`.
+pub(crate) fn show_kept(
+    args: &GoroutineArgs,
+    look: &Look,
+    goroutine: &Goroutine,
+    all_frames: bool,
+    format: Format,
+) -> anyhow::Result<()> {
+    let (detail, values) = (Detail::kept(look, goroutine), Vec::new());
+    let told = Told { look, goroutine, detail, values, hide: true, all_frames, is_kept: true };
+    let printed = match format {
+        Format::Json => json(&told),
+        _ => text(&told, &mut SourceFiles::new(&args.source_root, None)),
+    };
+    printed.context("cannot write to stdout")
+}
+
 /// Prints everything about `goroutine`.
 pub(crate) fn show(
     args: &GoroutineArgs,
@@ -48,6 +65,7 @@ pub(crate) fn show(
         values: values.of(goroutine, is_wanted).unwrap_or_default(),
         hide: args.no_values,
         all_frames,
+        is_kept: false,
     };
     let printed = match format {
         Format::Json => json(&told),

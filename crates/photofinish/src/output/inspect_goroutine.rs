@@ -33,6 +33,8 @@ pub(crate) struct Told<'a> {
     /// Values are not to be shown.
     pub(crate) hide: bool,
     pub(crate) all_frames: bool,
+    /// It is out of a dump, which holds no values.
+    pub(crate) is_kept: bool,
 }
 
 /// A frame with all that belongs to it.
@@ -116,10 +118,16 @@ fn unsettled_words(told: &Told<'_>) -> Option<&'static str> {
     let goroutine = told.goroutine;
     match (goroutine.settled, goroutine.status) {
         (false, Status::Running) if goroutine.stack.is_empty() => {
-            Some("it runs, so there is no stack to read without stopping it")
+            Some("it runs, and no clock saw it: with --stop it is held and read")
+        }
+        (false, Status::Running) => {
+            Some("it runs: this is where a clock saw it, and it has gone on since")
         }
         (_, Status::Running) => Some("it runs: arguments and locals are not read"),
         (false, _) => Some("it moved each time it was read"),
+        (true, _) if told.values.is_empty() && told.is_kept => {
+            Some("from a dump, which holds no arguments and locals")
+        }
         (true, _) if told.values.is_empty() && !goroutine.stack.is_empty() => {
             Some("it moved before its arguments and locals could be read")
         }

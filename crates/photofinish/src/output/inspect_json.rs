@@ -31,6 +31,8 @@ struct GoroutineJson<'a> {
     user_frame: Option<FrameJson<'a>>,
     stack: Vec<FrameJson<'a>>,
     stack_complete: bool,
+    /// `memory`, `sample` or `stop`; null without a stack.
+    stack_seen_by: Option<&'static str>,
     system: bool,
     settled: bool,
 }
@@ -49,7 +51,7 @@ struct CreatorJson<'a> {
 }
 
 #[derive(Serialize)]
-struct FrameJson<'a> {
+pub(super) struct FrameJson<'a> {
     function: &'a str,
     file: Option<&'a str>,
     line: Option<u32>,
@@ -83,10 +85,11 @@ pub(super) fn goroutine_value(
 }
 
 /// Prints rings and leaks as one object on stdout.
-pub(crate) fn deadlocks(deadlocks: &Deadlocks) -> anyhow::Result<()> {
+pub(crate) fn deadlocks(deadlocks: &Deadlocks, limit: usize) -> anyhow::Result<()> {
     let cycles: Vec<Vec<serde_json::Value>> = deadlocks
         .cycles
         .iter()
+        .take(limit)
         .map(|ring| {
             ring.iter()
                 .map(|link| {
@@ -103,6 +106,7 @@ pub(crate) fn deadlocks(deadlocks: &Deadlocks) -> anyhow::Result<()> {
     let leaks: Vec<serde_json::Value> = deadlocks
         .leaks
         .iter()
+        .take(limit.saturating_sub(cycles.len()))
         .map(|leak| {
             json!({
                 "count": leak.count,
@@ -191,12 +195,13 @@ fn value<'a>(look: &'a Look, goroutine: &'a Goroutine, all_frames: bool) -> Goro
         user_frame: look.user_frame(goroutine).map(frame),
         stack: look.every_line(goroutine).filter(is_shown).map(|line| frame(&line.frame)).collect(),
         stack_complete: goroutine.stack_end == StackEnd::Complete,
+        stack_seen_by: (!goroutine.stack.is_empty()).then(|| goroutine.seen.word()),
         system: look.is_system(goroutine),
         settled: goroutine.settled,
     }
 }
 
-fn frame(frame: &Frame) -> FrameJson<'_> {
+pub(super) fn frame(frame: &Frame) -> FrameJson<'_> {
     FrameJson {
         function: &frame.function,
         file: frame.file.as_deref(),

@@ -10,9 +10,9 @@ use super::stack::{Line, View, place_of, stack_lines};
 use super::style::{BOLD, CYAN, DIM, RED, clean, paint, terminal_width};
 
 /// Prints rings and leaks.
-pub(crate) fn deadlocks(look: &Look, deadlocks: &Deadlocks) -> anyhow::Result<()> {
+pub(crate) fn deadlocks(look: &Look, deadlocks: &Deadlocks, limit: usize) -> anyhow::Result<()> {
     let mut out = std::io::BufWriter::new(anstream::stdout().lock());
-    for ring in &deadlocks.cycles {
+    for ring in deadlocks.cycles.iter().take(limit) {
         let sure = ring.iter().map(|link| link.evidence).min().map_or("", |least| least.word());
         let title = format!("deadlock of {} goroutines", ring.len());
         writeln!(out, "{}  {}", paint(RED.bold(), &title), paint(DIM, sure))?;
@@ -33,7 +33,8 @@ pub(crate) fn deadlocks(look: &Look, deadlocks: &Deadlocks) -> anyhow::Result<()
         }
         writeln!(out)?;
     }
-    for leak in &deadlocks.leaks {
+    let rest = limit.saturating_sub(deadlocks.cycles.len());
+    for leak in deadlocks.leaks.iter().take(rest) {
         let plural = if leak.count == 1 { "" } else { "s" };
         let title = format!("leak of {} goroutine{plural}", leak.count);
         writeln!(out, "{}  {}", paint(RED.bold(), &title), paint(DIM, leak.evidence.word()))?;
@@ -45,6 +46,10 @@ pub(crate) fn deadlocks(look: &Look, deadlocks: &Deadlocks) -> anyhow::Result<()
         let ids: Vec<String> = leak.goroutines.iter().map(u64::to_string).collect();
         let more = if leak.count > ids.len() { " …" } else { "" };
         writeln!(out, "  {}\n", paint(DIM, &format!("goroutine{plural} {}{more}", ids.join(" "))))?;
+    }
+    let n_more = (deadlocks.cycles.len() + deadlocks.leaks.len()).saturating_sub(limit);
+    if n_more > 0 {
+        writeln!(out, "{}", paint(DIM, &format!("… {n_more} more; see --limit")))?;
     }
     if let Some(why) = deadlocks.not_looked {
         writeln!(out, "leaks by reachability were not looked for: {why}")?;

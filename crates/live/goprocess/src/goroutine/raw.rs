@@ -19,11 +19,18 @@ pub(crate) struct RawG<'a> {
 
 /// What stays equal as long as the goroutine does not move. `trackingSeq` counts how often it stopped
 /// running.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
     status: u32,
-    words: [u64; 9],
+    words: [u64; 10],
     sequence: u8,
+}
+
+impl Mark {
+    /// Whether it has a list of calls put off.
+    pub(crate) fn has_deferred(&self) -> bool {
+        self.words.last().is_some_and(|first| *first != 0)
+    }
 }
 
 impl<'a> RawG<'a> {
@@ -54,6 +61,15 @@ impl<'a> RawG<'a> {
             Status::Syscall => (self.layout.g_syscallpc, self.layout.g_syscallsp),
             _ => (self.layout.g_sched_pc, self.layout.g_sched_sp),
         };
+        self.place(pc, sp)
+    }
+
+    /// Where a goroutine was when it last left its own stack.
+    pub(crate) fn left_at(&self) -> Option<(RuntimeAddr, u64)> {
+        self.place(self.layout.g_sched_pc, self.layout.g_sched_sp)
+    }
+
+    fn place(&self, pc: u16, sp: u16) -> Option<(RuntimeAddr, u64)> {
         let (lo, hi) = self.stack();
         let (pc, sp) = (self.word(pc), self.word(sp));
         (pc != 0 && sp.is_multiple_of(8) && lo < sp && sp < hi).then_some((RuntimeAddr(pc), sp))
@@ -73,6 +89,7 @@ impl<'a> RawG<'a> {
                 layout.g_syscallpc,
                 layout.g_waiting,
                 layout.g_m,
+                layout.g_defer,
             ]
             .map(|field| self.word(field)),
             sequence: u8_at(self.bytes, usize::from(layout.g_tracking_seq)).unwrap_or(0),

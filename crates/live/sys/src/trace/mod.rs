@@ -9,7 +9,9 @@
 //! Not here: which instructions to wait at, and what a hit means (`catch`).
 
 mod breakpoint;
+mod clock_sample;
 mod error;
+mod freeze;
 mod priority;
 mod program;
 mod registers;
@@ -17,7 +19,9 @@ mod sample;
 mod tracer;
 
 pub use breakpoint::{Breakpoint, Watching};
+pub use clock_sample::ClockSampler;
 pub use error::TraceError;
+pub use freeze::{Frozen, StillThread, freeze};
 pub use priority::{hurry, thread_cpu_time};
 pub use program::StopProgram;
 pub use registers::{Register, Registers};
