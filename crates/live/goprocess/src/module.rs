@@ -92,7 +92,8 @@ impl Module {
             counters: span(
                 layout.moduledata_enoptrbss.checked_add(8)?,
                 layout.moduledata_enoptrbss.checked_add(16)?,
-            )?,
+            )
+            .unwrap_or((RuntimeAddr(0), RuntimeAddr(0))),
             bss: [
                 span(layout.moduledata_bss, layout.moduledata_ebss)?,
                 span(layout.moduledata_noptrbss, layout.moduledata_enoptrbss)?,
