@@ -26,6 +26,7 @@ mod layout;
 mod map_call;
 mod memory;
 mod module;
+mod plugins;
 mod process;
 mod reach;
 mod symbols;

@@ -18,11 +18,12 @@ use crate::goroutine::semaphores::SemaTable;
 use crate::goroutine::still::Still;
 use crate::memory::{self, Memory};
 use crate::module::Module;
+use crate::plugins::Plugin;
 use crate::symbols::{Frame, Function, PcKind, Symbols};
 use crate::unwind::{Unwinder, Window};
 use crate::{
     Binary, BuildInfo, Layout, LayoutSource, LinkAddr, LoadBias, OpenError, Pc, ReadError,
-    RuntimeAddr, allgs, code, goroutine, layout,
+    RuntimeAddr, allgs, code, goroutine, layout, plugins,
 };
 
 /// More of a stack than this is not copied.
@@ -46,6 +47,7 @@ pub struct Process {
     symbols: Symbols,
     module: Module,
     allgs: RuntimeAddr,
+    plugins: Vec<Plugin>,
     wait_reasons: Vec<Arc<str>>,
 }
 
@@ -134,6 +136,10 @@ impl Process {
         let symbols = symbols.ok_or_else(|| missing("the function table"))?;
         let allgs = allgs::find(&*memory, &binary, bias, &layout, &symbols, &module)
             .ok_or_else(|| missing("the list of goroutines"))?;
+        let plugins = match origin {
+            Origin::Live(pid) => plugins::find(&*memory, &layout, module.next, pid),
+            Origin::Core(_) => Vec::new(),
+        };
         let wait_reasons =
             layout::wait_reasons(build.minor()).iter().map(|reason| Arc::from(*reason)).collect();
         Ok(Process {
@@ -147,6 +153,7 @@ impl Process {
             symbols,
             module,
             allgs,
+            plugins,
             wait_reasons,
         })
     }
@@ -201,7 +208,11 @@ impl Process {
 
     /// What stands at `pc`, innermost inlined call first.
     pub fn frames(&self, pc: Pc) -> Vec<Frame<'_>> {
-        self.symbols.frames(pc.address.linked(self.bias), pc.kind)
+        let is_in = |plugin: &&Plugin| plugin.text.0 <= pc.address && pc.address < plugin.text.1;
+        match self.plugins.iter().find(is_in) {
+            Some(plugin) => plugin.symbols.frames(pc.address.linked(plugin.bias), pc.kind),
+            None => self.symbols.frames(pc.address.linked(self.bias), pc.kind),
+        }
     }
 
     /// The calls on a stack of which `stack` is a copy, from the stack pointer `sp` on: `pc` and its callers.
@@ -268,6 +279,11 @@ impl Process {
         let after = read()?;
         let stood = RawG::new(&after, &self.layout).mark() == raw.mark();
         stood.then_some((sp, stack))
+    }
+
+    /// What was loaded besides the program itself.
+    pub(crate) fn plugins(&self) -> &[Plugin] {
+        &self.plugins
     }
 
     /// What the linker put where.

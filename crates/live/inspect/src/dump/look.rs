@@ -216,8 +216,6 @@ fn decode_goroutine(
         seen,
         settled,
         mark: Mark::default(),
-        // Their memory is not in a dump.
-        deferred: RuntimeAddr::default(),
     })
 }
 
