@@ -22,6 +22,7 @@ mod glimpse;
 mod goroutine;
 mod heap;
 mod holding;
+mod keepers;
 mod layout;
 mod map_call;
 mod memory;

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use photofinish_sys::trace::freeze;
@@ -20,7 +20,7 @@ use crate::memory::{self, Memory};
 use crate::module::Module;
 use crate::plugins::Plugin;
 use crate::symbols::{Frame, Function, PcKind, Symbols};
-use crate::unwind::{Unwinder, Window};
+use crate::unwind::{Steps, Unwinder, Window};
 use crate::{
     Binary, BuildInfo, Layout, LayoutSource, LinkAddr, LoadBias, OpenError, Pc, ReadError,
     RuntimeAddr, allgs, code, goroutine, layout, plugins,
@@ -49,6 +49,8 @@ pub struct Process {
     allgs: RuntimeAddr,
     plugins: Vec<Plugin>,
     wait_reasons: Vec<Arc<str>>,
+    /// What unwinders found out.
+    steps: Mutex<Steps>,
 }
 
 /// Where a process is looked at.
@@ -155,6 +157,7 @@ impl Process {
             allgs,
             plugins,
             wait_reasons,
+            steps: Mutex::default(),
         })
     }
 
@@ -219,7 +222,7 @@ impl Process {
     /// It ends where the copy does.
     pub fn callers(&self, pc: Pc, sp: RuntimeAddr, stack: &[u8]) -> Vec<Pc> {
         let window = Window { base: sp.0, bytes: stack, is_part: false };
-        let walk = Unwinder::new(&self.symbols, self.bias).walk(pc, sp.0, window, 1024);
+        let walk = self.with_unwinder(|unwinder| unwinder.walk(pc, sp.0, window, 1024));
         walk.map(|(pcs, _)| pcs).unwrap_or_default()
     }
 
@@ -232,7 +235,7 @@ impl Process {
     /// each belong the words behind it in which the function may have put its arguments.
     pub fn frame_words(&self, goroutine: &Goroutine) -> Option<Vec<Vec<u64>>> {
         let (sp, stack) = self.parked_stack(goroutine, LARGEST_STACK)?;
-        let spans = Unwinder::new(&self.symbols, self.bias).spans(&goroutine.stack, sp);
+        let spans = self.with_unwinder(|unwinder| unwinder.spans(&goroutine.stack, sp));
         let words = |(from, to): (u64, u64)| {
             let skip = usize::try_from(from - sp).unwrap_or(usize::MAX);
             let n_words = usize::try_from((to - from + SPILLS) / 8).unwrap_or(0);
@@ -263,11 +266,15 @@ impl Process {
         &self.binary
     }
 
+    /// The bytes of a goroutine's `g`, as they are now.
+    pub(crate) fn g_of(&self, goroutine: &Goroutine) -> Option<Vec<u8>> {
+        let size = u64::from(self.layout.g_size);
+        memory::bytes(&*self.memory, goroutine.address, size, u64::from(u16::MAX))
+    }
+
     /// Stack pointer and stack of a goroutine, at most `most` bytes of it; `None` if it moved since it was read.
     pub(crate) fn parked_stack(&self, goroutine: &Goroutine, most: u64) -> Option<(u64, Vec<u8>)> {
-        let size = u64::from(self.layout.g_size);
-        let read = || memory::bytes(&*self.memory, goroutine.address, size, u64::from(u16::MAX));
-        let before = read()?;
+        let before = self.g_of(goroutine)?;
         let raw = RawG::new(&before, &self.layout);
         let (pc, sp) = raw.parked_at()?;
         let is_same = goroutine.stack.first().is_some_and(|first| first.address == pc);
@@ -276,7 +283,7 @@ impl Process {
         }
         let len = raw.stack().1.checked_sub(sp)?.min(most);
         let stack = memory::bytes(&*self.memory, RuntimeAddr(sp), len, most)?;
-        let after = read()?;
+        let after = self.g_of(goroutine)?;
         let stood = RawG::new(&after, &self.layout).mark() == raw.mark();
         stood.then_some((sp, stack))
     }
@@ -346,6 +353,16 @@ impl Process {
         goroutine::add_waiters(&mut goroutines, &waiters);
         goroutine::tell_by_frames(self, &mut goroutines);
         Ok((Snapshot { goroutines, threads }, held))
+    }
+
+    /// An unwinder that knows what others before it found out.
+    pub(crate) fn with_unwinder<T>(&self, unwind: impl FnOnce(&mut Unwinder<'_>) -> T) -> T {
+        let mut known = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let steps = std::mem::take(&mut *known);
+        let mut unwinder = Unwinder::with(&self.symbols, self.bias, steps);
+        let done = unwind(&mut unwinder);
+        *known = unwinder.into_steps();
+        done
     }
 
     fn reader(&self, threads: &[Thread]) -> Reader<'_> {

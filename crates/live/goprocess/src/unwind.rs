@@ -19,9 +19,12 @@ use crate::{LoadBias, RuntimeAddr};
 /// stopped at any instruction. Source: `runtime/traceback.go`, "injectedCall".
 const INJECTED: &[&str] = &["runtime.sigpanic", "runtime.asyncPreempt", "runtime.debugCallV2"];
 
+/// What there is to do at each instruction, as far as that was asked.
+pub(crate) type Steps = HashMap<RuntimeAddr, Step>;
+
 /// What there is to do at an instruction.
 #[derive(Clone, Copy, Debug)]
-enum Step {
+pub(crate) enum Step {
     /// The return address is so many bytes above the stack pointer.
     Up { depth: u64, injected: bool },
     /// Here the goroutine began.
@@ -65,12 +68,22 @@ impl Window<'_> {
 pub(crate) struct Unwinder<'a> {
     symbols: &'a Symbols,
     bias: LoadBias,
-    steps: HashMap<RuntimeAddr, Step>,
+    steps: Steps,
 }
 
 impl<'a> Unwinder<'a> {
     pub(crate) fn new(symbols: &'a Symbols, bias: LoadBias) -> Unwinder<'a> {
-        Unwinder { symbols, bias, steps: HashMap::new() }
+        Unwinder::with(symbols, bias, Steps::default())
+    }
+
+    /// One that knows `steps` already.
+    pub(crate) fn with(symbols: &'a Symbols, bias: LoadBias, steps: Steps) -> Unwinder<'a> {
+        Unwinder { symbols, bias, steps }
+    }
+
+    /// What it found out.
+    pub(crate) fn into_steps(self) -> Steps {
+        self.steps
     }
 
     /// The callers from `pc` on, at most `most` of them.

@@ -38,6 +38,10 @@ impl<'a> RawG<'a> {
         RawG { bytes, layout }
     }
 
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     pub(crate) fn id(&self) -> u64 {
         self.word(self.layout.g_goid)
     }
