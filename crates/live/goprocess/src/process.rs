@@ -332,6 +332,18 @@ impl Process {
         Ok(Snapshot { goroutines, threads })
     }
 
+    /// At most `most` goroutines, evenly chosen, as they were at about one moment: enough to see which code is in use.
+    ///
+    /// # Errors
+    /// As [`Process::snapshot`].
+    pub fn some_goroutines(&self, most: usize) -> Result<Vec<Goroutine>, ReadError> {
+        let mut reader = self.reader(&[]);
+        let addresses = allgs::addresses(&*self.memory, self.allgs)?;
+        let step = addresses.len().div_ceil(most.max(1)).max(1);
+        let chosen: Vec<RuntimeAddr> = addresses.into_iter().step_by(step).collect();
+        reader.read_all(&chosen)
+    }
+
     /// The same with all threads held still, so that all of it was true at once; and for how long they stood.
     ///
     /// # Errors
