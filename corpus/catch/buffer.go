@@ -5,6 +5,8 @@ import (
 	"math/rand"
 	"sync"
 	"time"
+
+	"example.org/catch/drive"
 )
 
 // A buffer and a generator of random numbers, kept to save allocations, shared by mistake.
@@ -23,12 +25,13 @@ func (s *shared) render(round int) int {
 }
 
 func init() {
-	patterns["buffer"] = pattern{
-		racy: func() {
+	drive.Patterns["buffer"] = drive.Pattern{
+		Kind: "API contract: bytes.Buffer",
+		Racy: func() {
 			s := &shared{}
 			workers(3, func(_, round int) { s.render(round) })
 		},
-		repaired: func() {
+		Repaired: func() {
 			s := &shared{}
 			workers(3, func(_, round int) {
 				s.mu.Lock()
@@ -37,12 +40,13 @@ func init() {
 			})
 		},
 	}
-	patterns["random"] = pattern{
-		racy: func() {
+	drive.Patterns["random"] = drive.Pattern{
+		Kind: "API contract: rand.Rand",
+		Racy: func() {
 			s := &shared{random: rand.New(rand.NewSource(1))}
 			workers(3, func(int, int) { busy(s.random.Intn(100)) })
 		},
-		repaired: func() {
+		Repaired: func() {
 			s := &shared{random: rand.New(rand.NewSource(1))}
 			workers(3, func(int, int) {
 				s.mu.Lock()
@@ -52,9 +56,10 @@ func init() {
 			})
 		},
 	}
-	patterns["cold"] = pattern{
+	drive.Patterns["cold"] = drive.Pattern{
+		Kind: "configuration reload",
 		// A setting written five times a second, read in a cold path.
-		racy: func() {
+		Racy: func() {
 			workers(2, func(_, round int) { readLevel(round) })
 			go func() {
 				for n := 0; ; n++ {
@@ -63,7 +68,7 @@ func init() {
 				}
 			}()
 		},
-		repaired: func() {
+		Repaired: func() {
 			var mu sync.RWMutex
 			workers(2, func(_, round int) {
 				mu.RLock()

@@ -3,6 +3,8 @@ package main
 import (
 	"sync/atomic"
 	"time"
+
+	"example.org/catch/drive"
 )
 
 // The configuration of a service, replaced while requests read it.
@@ -31,8 +33,9 @@ func replaceRacy(round int) { current = fresh(round) }
 func init() {
 	current = fresh(0)
 	currentA.Store(current)
-	patterns["config"] = pattern{
-		racy: func() {
+	drive.Patterns["config"] = drive.Pattern{
+		Kind: "configuration reload",
+		Racy: func() {
 			workers(3, func(worker, round int) {
 				if worker > 0 {
 					read.Add(int64(useRacy()))
@@ -41,7 +44,7 @@ func init() {
 				}
 			})
 		},
-		repaired: func() {
+		Repaired: func() {
 			workers(3, func(worker, round int) {
 				if worker > 0 {
 					s := currentA.Load()

@@ -3,6 +3,8 @@ package main
 import (
 	"sync"
 	"sync/atomic"
+
+	"example.org/catch/drive"
 )
 
 // A counter of requests, incremented by all handlers.
@@ -24,9 +26,10 @@ func (s *stats) countLocked() {
 var served stats
 
 func init() {
-	patterns["counter"] = pattern{
-		racy: func() { workers(4, func(int, int) { served.countRacy() }) },
-		repaired: func() {
+	drive.Patterns["counter"] = drive.Pattern{
+		Kind: "atomics: missing",
+		Racy: func() { workers(4, func(int, int) { served.countRacy() }) },
+		Repaired: func() {
 			workers(4, func(worker, round int) {
 				served.countLocked()
 				if worker%2 == 0 {

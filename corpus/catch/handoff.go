@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"sync"
+
+	"example.org/catch/drive"
 )
 
 // A job that is handed from goroutine to goroutine and used again, as pools do.
@@ -25,9 +27,10 @@ func (j *job) work() {
 }
 
 func init() {
-	patterns["handoff"] = pattern{
+	drive.Patterns["handoff"] = drive.Pattern{
+		Kind: "channel: mixed with memory",
 		// The job is sent on and then touched once more.
-		racy: func() {
+		Racy: func() {
 			jobs := make(chan *job, 8)
 			for i := 0; i < 8; i++ {
 				jobs <- &job{result: map[string]int{}}
@@ -39,7 +42,7 @@ func init() {
 				j.id--
 			})
 		},
-		repaired: func() {
+		Repaired: func() {
 			jobs := make(chan *job, 8)
 			pool := sync.Pool{New: func() any { return &job{result: map[string]int{}} }}
 			var once sync.Once

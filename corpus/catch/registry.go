@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"example.org/catch/drive"
 )
 
 // Sessions by user, written at login and looked up by each request.
@@ -38,10 +40,11 @@ func newRegistry() *registry {
 }
 
 func init() {
-	patterns["registry"] = pattern{
+	drive.Patterns["registry"] = drive.Pattern{
+		Kind: "map: in a struct",
 		// The writer locks; the readers forgot to. The runtime notices now and then and ends the program,
 		// so neither comes often.
-		racy: func() {
+		Racy: func() {
 			r := newRegistry()
 			go func() {
 				for round := 0; ; round++ {
@@ -60,7 +63,7 @@ func init() {
 				}()
 			}
 		},
-		repaired: func() {
+		Repaired: func() {
 			r := newRegistry()
 			workers(4, func(worker, round int) {
 				if worker == 0 {

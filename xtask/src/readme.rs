@@ -2,14 +2,14 @@
 //!
 //! Every fenced block whose first word is `sh` is run, in order, by `bash -euo pipefail` in one copy
 //! of the tree (what git knows or would), with the photofinish just built and Go on PATH. `sh skip` is left
-//! alone, `sh exit=1` must end with 1. A `console` block shows a session and is not run. `cargo xtask
+//! alone, `sh exit=1` must end with 1, `sh needs=catch` is left alone on a machine where races cannot be caught. A `console` block shows a session and is not run. `cargo xtask
 //! test` in a block is skipped: it is what runs us.
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use photofinish_testkit::{target_dir, temp_dir, workspace_root};
+use photofinish_testkit::{may_catch, target_dir, temp_dir, workspace_root};
 
 use crate::markdown::{Block, blocks};
 use crate::steps::{Tally, run, seconds};
@@ -52,7 +52,7 @@ pub(crate) fn check() -> Result<Tally, String> {
 fn is_runnable(block: &Block) -> bool {
     let mut words = block.info.split_whitespace();
     words.next() == Some("sh")
-        && !words.any(|word| word == "skip")
+        && !words.any(|word| word == "skip" || word == "needs=catch" && !may_catch())
         && !block.text.contains("cargo xtask test")
 }
 

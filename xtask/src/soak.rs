@@ -2,8 +2,10 @@
 //!
 //! Some are the long variant of a test, which looks at `PHOTOFINISH_SOAK`: the same test runs short in
 //! `cargo xtask test`; here it gets its full number of rounds. The others drive `photofinish proxy`, built for
-//! release, for as long as one wants, and live in files of their own.
+//! release, or `photofinish catch`, for as long as one wants, and live in files of their own.
 
+mod catch_kills;
+mod catch_twins;
 mod growth;
 mod kills;
 mod slow;
@@ -68,6 +70,16 @@ const SOAKS: &[(&str, How, &str)] = &[
         "proxy-slow",
         How::Own(slow::slow),
         "slowloris, slow bodies, slow readers, 10,000 idle connections: good callers see no error",
+    ),
+    (
+        "catch-kills",
+        How::Own(catch_kills::catch_kills),
+        "[--kills 200] SIGKILL of catch at random moments under load: the service loses nothing",
+    ),
+    (
+        "catch-twins",
+        How::Own(catch_twins::catch_twins),
+        "[--minutes 60] [--budget 1%] [--only WORD] catch over all correct programs: not a word",
     ),
 ];
 

@@ -2,38 +2,17 @@
 //! and a target that never comes to harm.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
-#![allow(clippy::print_stderr, reason = "a test that skips says why")]
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use photofinish_testkit::{
-    BuildOptions, Running, build_go, free_port, go_toolchain_version, temp_dir, wait_until,
-    workspace_root,
+    BuildOptions, Running, build_go, free_port, go_toolchain_version, may_catch, temp_dir,
+    wait_until, workspace_root,
 };
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// CAP_SYS_PTRACE, CAP_PERFMON and CAP_BPF of linux/capability.h.
-const NEEDED: [(u32, &str); 3] = [(19, "SYS_PTRACE"), (38, "PERFMON"), (39, "BPF")];
-
-/// Whether we may catch at all; says what is missing.
-fn may_catch() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
-    let set = u64::from_str_radix(line.trim(), 16).unwrap();
-    let missing: Vec<&str> =
-        NEEDED.iter().filter(|(bit, _)| set >> bit & 1 == 0).map(|(_, name)| *name).collect();
-    if !missing.is_empty() {
-        eprintln!("skipped: needs the capabilities {}", missing.join(", "));
-    }
-    let breakpoints = std::path::Path::new("/sys/bus/event_source/devices/breakpoint").exists();
-    if !breakpoints {
-        eprintln!("skipped: this kernel or machine has no hardware breakpoints");
-    }
-    missing.is_empty() && breakpoints && cfg!(target_arch = "x86_64")
-}
 
 fn corpus(pattern: &str, variant: &str) -> Running {
     corpus_built(pattern, variant, &BuildOptions::normal())
@@ -118,7 +97,7 @@ fn a_counter_without_a_lock_is_caught_in_an_ordinary_build() {
         assert_eq!(access["op"], "write");
         assert!(access["goroutine"].as_u64().is_some(), "{access:#}");
         let creator = access["created_at"][0]["function"].as_str().unwrap();
-        assert_eq!(creator, "main.workers");
+        assert_eq!(creator, "example.org/catch/drive.Workers");
     }
 }
 
@@ -181,7 +160,9 @@ fn correct_programs_give_no_report() {
     for pattern in ["buffer", "cold", "config", "counter", "handoff", "random", "registry"] {
         let target = corpus(pattern, "repaired");
         let dir = temp_dir();
-        let told = told(&mut catch(target.pid(), dir.path(), &["--for", "3s", "--budget", "60%"]));
+        // Its own package and not the hundred programs beside it, which it does not run.
+        let look = ["--for", "3s", "--budget", "60%", "--focus", "main."];
+        let told = told(&mut catch(target.pid(), dir.path(), &look));
         assert_eq!(told.code, Some(0), "{pattern}: {:#?}", told.races);
         assert!(!told.stderr.contains(" 0 samples"), "{pattern}: {}", told.stderr);
     }
@@ -360,4 +341,67 @@ func main() {
     assert!(!target.output().contains("harm"), "{}", target.output());
     let name = std::fs::read_to_string(format!("/proc/{}/comm", target.pid())).unwrap();
     assert_eq!((name.trim(), tracer_of(target.pid())), ("sleep", 0));
+}
+
+#[test]
+fn several_processes_are_looked_at_at_once_and_a_race_of_both_is_told_once() {
+    if !may_catch() {
+        return;
+    }
+    let targets = [corpus("counter", "racy"), corpus("counter", "racy")];
+    let dir = temp_dir();
+    let mut command = catch(targets[0].pid(), dir.path(), &["--for", "20s", "--budget", "60%"]);
+    let told = told(command.arg(targets[1].pid().to_string()));
+    assert_eq!(told.code, Some(1), "{}", told.stderr);
+    let [race] = &told.races[..] else { panic!("one race: {:#?}", told.races) };
+    let pids: Vec<u64> =
+        race["pids"].as_array().unwrap().iter().map(|pid| pid.as_u64().unwrap()).collect();
+    let mut expected = targets.each_ref().map(|target| u64::from(target.pid()));
+    expected.sort_unstable();
+    assert_eq!(pids, expected, "{}", told.stderr);
+}
+
+#[test]
+fn a_process_that_has_not_started_is_waited_for_by_name() {
+    if !may_catch() {
+        return;
+    }
+    let dir = temp_dir();
+    let built = build_go(workspace_root().join("corpus/catch"), &BuildOptions::normal());
+    // A name that no other process of the machine has.
+    let name = format!("awaited-{}", std::process::id());
+    let program = dir.path().join(&name);
+    std::fs::copy(built, &program).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_photofinish"));
+    command.args(["catch", "--name", &name, "--for", "40s", "--budget", "60%", "--until-first"]);
+    command.args(["--format", "go"]).env("PHOTOFINISH_STORE", dir.path().join("findings.db"));
+    let catching = Running::start(&mut command);
+    catching.wait_for_line(PATIENCE, &format!("waiting for `{name}` to start"));
+    let target = Running::start(Command::new(&program).args(["counter", "racy"]));
+    catching.wait_for_line(PATIENCE, "WARNING: DATA RACE");
+    catching.wait_for_line(PATIENCE, "photofinish: process");
+    assert!(catching.output().contains("countRacy"), "{}", catching.output());
+    drop(target);
+}
+
+#[test]
+fn a_sidecar_looks_again_and_again_and_sees_a_process_that_was_replaced() {
+    if !may_catch() {
+        return;
+    }
+    let dir = temp_dir();
+    let built = build_go(workspace_root().join("corpus/catch"), &BuildOptions::normal());
+    let name = format!("replaced-{}", std::process::id());
+    let program = dir.path().join(&name);
+    std::fs::copy(built, &program).unwrap();
+    let start = |variant: &str| Running::start(Command::new(&program).args(["counter", variant]));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_photofinish"));
+    command.args(["catch", "--name", &name, "--for", "1s", "--every", "1500ms", "--budget", "60%"]);
+    command.args(["--until-first"]).env("PHOTOFINISH_STORE", dir.path().join("findings.db"));
+    let first = start("repaired");
+    let catching = Running::start(&mut command);
+    catching.wait_for_line(PATIENCE, &format!("process {}: 0 races", first.pid()));
+    drop(first);
+    let second = start("racy");
+    catching.wait_for_line(PATIENCE, &format!("process {}: 1 race", second.pid()));
 }

@@ -11,6 +11,7 @@
 //! Start at [`go_toolchain`] and [`build_go`].
 #![forbid(unsafe_code)]
 
+mod catching;
 mod cc;
 mod error;
 mod folders;
@@ -22,6 +23,7 @@ mod running;
 mod wait;
 mod wheel;
 
+pub use catching::may_catch;
 pub use cc::{CompilerError, c_compiler};
 pub use error::Error;
 pub use folders::{target_dir, temp_dir, workspace_root};

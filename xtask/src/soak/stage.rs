@@ -1,5 +1,6 @@
-//! What the soaks of the proxy share: the release build, a Go service, the proxy in front of it, load, figures.
+//! What soaks share: the release build, a Go service, the proxy in front of it, load, figures.
 //!
+//! `$PHOTOFINISH` may name another build of photofinish than a release build of now.
 //! Every program writes into a log file of its own in a folder that is removed at the end, and dies with its value.
 //! Start at [`Stage`].
 
@@ -58,15 +59,27 @@ impl Service {
 }
 
 impl Stage {
-    /// Builds photofinish for release.
+    /// Builds photofinish for release, unless `$PHOTOFINISH` names a build.
     pub(super) fn new() -> Result<Stage, String> {
-        if !run(tools::cargo()?.args(["build", "--release", "--package", "photofinish"]))? {
+        let given = std::env::var_os("PHOTOFINISH").map(PathBuf::from);
+        if given.is_none()
+            && !run(tools::cargo()?.args(["build", "--release", "--package", "photofinish"]))?
+        {
             return Err("photofinish does not build".to_owned());
         }
         let folder = std::env::temp_dir().join(format!("photofinish-soak-{}", std::process::id()));
         fs::create_dir_all(&folder)
             .map_err(|cause| format!("cannot create {}: {cause}", folder.display()))?;
-        Ok(Stage { folder, photofinish: target_dir().join("release/photofinish") })
+        let photofinish = given.unwrap_or_else(|| target_dir().join("release/photofinish"));
+        Ok(Stage { folder, photofinish })
+    }
+
+    /// A command of photofinish, which keeps its findings in the folder.
+    pub(super) fn photofinish(&self) -> Command {
+        let mut command = Command::new(&self.photofinish);
+        command.env("PHOTOFINISH_STORE", self.folder.join("findings.db"));
+        command.env("PHOTOFINISH_SPOOL", self.folder.join("spool")).env("NO_COLOR", "1");
+        command
     }
 
     /// A Go service; it listens once this returns.
@@ -168,7 +181,11 @@ impl Program {
         })
     }
 
-    fn wait<T>(&self, what: &str, mut find: impl FnMut() -> Option<T>) -> Result<T, String> {
+    pub(super) fn wait<T>(
+        &self,
+        what: &str,
+        mut find: impl FnMut() -> Option<T>,
+    ) -> Result<T, String> {
         let start = Instant::now();
         while start.elapsed() < LONG {
             if let Some(found) = find() {
@@ -179,7 +196,13 @@ impl Program {
         Err(format!("waited {LONG:?} in vain: {what}; what was said:\n{}", self.log()))
     }
 
-    fn log(&self) -> String {
+    /// Whether it ended by itself.
+    pub(super) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|end| end.is_some())
+    }
+
+    /// What it printed so far.
+    pub(super) fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 

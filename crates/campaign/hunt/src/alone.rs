@@ -1,16 +1,17 @@
 //! One build after the other on the service's own port: the normal build for a short while, the race build
 //! for the whole of the load.
 
+use crate::catching::Catching;
 use crate::drive::drive;
 use crate::stage::{Running, Stage};
-use crate::{Field, HuntError, Progress, Target, Variant, VariantOutcome};
+use crate::{CatchOutcome, Field, HuntError, Progress, Ran, Target, Variant, VariantOutcome};
 use photofinish_supervise::build::Binary;
 use std::time::Duration;
 
 impl Field<'_> {
     /// Runs them.
-    pub(crate) fn alone(&mut self) -> Result<Vec<VariantOutcome>, HuntError> {
-        let mut variants = Vec::new();
+    pub(crate) fn alone(&mut self) -> Result<Ran, HuntError> {
+        let mut ran = Ran::default();
         let wanted = [
             (Variant::Stable, &self.package.normal, self.plan.baseline),
             (Variant::Race, &self.package.race, self.plan.duration),
@@ -18,10 +19,12 @@ impl Field<'_> {
         for (variant, binary, duration) in wanted {
             let binary = binary.as_ref().filter(|_| !duration.is_zero());
             if let Some(binary) = binary.filter(|_| !self.stop.is_stopped()) {
-                variants.push(self.one(variant, binary, duration)?);
+                let (outcome, catch) = self.one(variant, binary, duration)?;
+                ran.variants.push(outcome);
+                ran.catch = ran.catch.or(catch);
             }
         }
-        Ok(variants)
+        Ok(ran)
     }
 
     fn one(
@@ -29,7 +32,7 @@ impl Field<'_> {
         variant: Variant,
         binary: &Binary,
         duration: Duration,
-    ) -> Result<VariantOutcome, HuntError> {
+    ) -> Result<(VariantOutcome, Option<CatchOutcome>), HuntError> {
         let place = &self.plan.service.place;
         let stage = Stage {
             plan: self.plan,
@@ -43,10 +46,22 @@ impl Field<'_> {
         };
         let mut running = stage.start(self.keep.sink(), self.progress)?;
         stage.wait(&mut running, self.progress)?;
+        let catching = match variant {
+            Variant::Stable => self.catching(&running)?,
+            _ => None,
+        };
         let load = self.straight(variant, place, &mut running, duration);
         (self.progress)(Progress::Stopping);
+        let catch = catching.map(Catching::finish);
         let outcome = running.finish();
-        Ok(VariantOutcome::new(&stage, outcome?, Some(load?)))
+        Ok((VariantOutcome::new(&stage, outcome?, Some(load?)), catch))
+    }
+
+    /// Somebody who looks at the normal build while it runs, if that is wanted.
+    pub(crate) fn catching(&self, running: &Running) -> Result<Option<Catching>, HuntError> {
+        let start = |command: &Vec<_>| Catching::start(command, running.pid(), self.tally);
+        let catching = self.plan.catch.as_ref().map(start).transpose();
+        catching.map_err(|source| HuntError::Thread { source })
     }
 
     /// Drives load at one build that runs at `place`.

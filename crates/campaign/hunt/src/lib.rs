@@ -5,7 +5,7 @@
 //! baseline), so that what everything else costs *here* is measured and not quoted. Then three processes run
 //! behind our proxy at once, on the service's port: the normal build, a race build that answers a share of
 //! the requests (canary), and another that gets a copy of them (mirror). A normal build that dies of a map
-//! fatal meanwhile is a finding like any other.
+//! fatal meanwhile is a finding like any other, and `catch` looks at it from outside.
 //!
 //! A service of which two cannot run side by side is hunted one build after the other ([`Ways::Alone`]).
 //!
@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod alone;
+mod catching;
 mod drive;
 mod error;
 mod front;
@@ -30,7 +31,7 @@ mod tally;
 mod together;
 
 pub use error::HuntError;
-pub use outcome::{Outcome, SeenBy, SeenFinding, Through, VariantOutcome};
+pub use outcome::{CatchOutcome, Outcome, SeenBy, SeenFinding, Through, VariantOutcome};
 pub use photofinish_proxy::compare::{Differing, Values};
 pub use photofinish_proxy::plan::Share;
 pub use photofinish_supervise::Sink;
@@ -45,7 +46,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tally::Tally;
 
-/// Which process of the service is meant.
+/// Which process of the service is meant, or who looks at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Variant {
     /// The normal build.
@@ -56,6 +57,8 @@ pub enum Variant {
     Mirror,
     /// The build with the race detector, alone with the whole load.
     Race,
+    /// `catch`, which looks at the normal build from outside.
+    Catch,
 }
 
 /// What happens during a hunt, for whoever watches.
@@ -114,6 +117,7 @@ impl Variant {
             Variant::Canary => "canary",
             Variant::Mirror => "mirror",
             Variant::Race => "race",
+            Variant::Catch => "catch",
         }
     }
 
@@ -123,6 +127,7 @@ impl Variant {
             Variant::Stable | Variant::Race => "load",
             Variant::Canary => "canary",
             Variant::Mirror => "mirror",
+            Variant::Catch => "catch",
         }
     }
 }
@@ -149,8 +154,8 @@ pub fn hunt(
     };
     let tally = Tally::default();
     let mut field = Field { plan, package: &package, tally: &tally, keep, stop, progress };
-    let (variants, through) = match &plan.ways {
-        Ways::Alone => (field.alone()?, None),
+    let Ran { variants, through, catch } = match &plan.ways {
+        Ways::Alone => field.alone()?,
         Ways::Proxied(proxied) => field.together(proxied)?,
     };
     Ok(Outcome {
@@ -159,8 +164,17 @@ pub fn hunt(
         findings: tally.findings(),
         variants,
         through,
+        catch,
         built,
     })
+}
+
+/// What became of everything that ran.
+#[derive(Default)]
+struct Ran {
+    variants: Vec<VariantOutcome>,
+    through: Option<Through>,
+    catch: Option<CatchOutcome>,
 }
 
 /// Where a hunt takes place: everything its parts need of each other.

@@ -23,8 +23,36 @@ pub struct Outcome {
     pub variants: Vec<VariantOutcome>,
     /// What went through the proxy, if there was one.
     pub through: Option<Through>,
+    /// What `catch` did on the normal build, if it was asked to.
+    pub catch: Option<CatchOutcome>,
     /// What was built.
     pub built: Built,
+}
+
+/// What `catch` did on the normal build, over all its processes.
+#[derive(Clone, Debug, Default)]
+pub struct CatchOutcome {
+    /// How long it looked.
+    pub looked: Duration,
+    /// How often it held a thread.
+    pub samples: u64,
+    /// What that took of the processors' time meanwhile: 0.01 is one percent.
+    pub share: f64,
+    /// Why it could not look, if it once could not.
+    pub failure: Option<String>,
+}
+
+impl CatchOutcome {
+    /// Another process was looked at.
+    pub(crate) fn add(&mut self, looked: Duration, samples: u64, share: f64) {
+        let whole = (self.looked + looked).as_secs_f64();
+        if whole > 0.0 {
+            let spent = self.share * self.looked.as_secs_f64() + share * looked.as_secs_f64();
+            self.share = spent / whole;
+        }
+        self.looked += looked;
+        self.samples += samples;
+    }
 }
 
 /// What went through the proxy.

@@ -28,6 +28,9 @@ pub struct Plan {
     pub launcher: Vec<OsString>,
     /// The requests and how many at a time; how long is set by the hunt.
     pub load: photofinish_load::Plan,
+    /// What looks for races in the normal build while it serves: a command as `photofinish catch --format jsonl`, the
+    /// number of the process is put behind it. None: nobody does.
+    pub catch: Option<Vec<OsString>>,
     /// How long the whole load is driven.
     pub duration: Duration,
     /// How long load is driven straight at the normal build before, to compare with. Zero: not at all.

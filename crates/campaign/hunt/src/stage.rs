@@ -11,7 +11,8 @@ use photofinish_supervise::build::Binary;
 use photofinish_supervise::run::{self, Event, Gate, Outcome, Restart, RunError, Voice};
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -36,6 +37,7 @@ pub(crate) struct Running {
     thread: Option<JoinHandle<Result<Outcome, RunError>>>,
     events: mpsc::Receiver<Event>,
     stop: watch::Sender<bool>,
+    pid: Arc<AtomicU32>,
 }
 
 impl Stage<'_> {
@@ -86,6 +88,8 @@ impl Stage<'_> {
         let plan = self.run_plan(log);
         let (stop, stopped) = watch::channel(false);
         let (told, events) = mpsc::channel();
+        let pid = Arc::new(AtomicU32::new(0));
+        let now = Arc::clone(&pid);
         let thread = std::thread::Builder::new()
             .name(format!("{}-supervisor", self.variant.word()))
             .spawn(move || {
@@ -94,11 +98,16 @@ impl Stage<'_> {
                     .build()
                     .map_err(|cause| RunError::Setup { what: "its runtime", cause })?;
                 // Nobody listens any more only when the hunt itself is over.
-                let tell = move |event| drop(told.send(event));
+                let tell = move |event| {
+                    if let Event::Started { pid, .. } = &event {
+                        now.store(*pid, Ordering::SeqCst);
+                    }
+                    drop(told.send(event));
+                };
                 runtime.block_on(run::run(plan, sink, voice, tell, stopped))
             })
             .map_err(write)?;
-        Ok(Running { thread: Some(thread), events, stop })
+        Ok(Running { thread: Some(thread), events, stop, pid })
     }
 
     fn run_plan(&self, log: File) -> run::Plan {
@@ -175,6 +184,11 @@ impl Running {
     /// What the supervisor told since the last call.
     pub(crate) fn events(&mut self) -> Vec<Event> {
         self.events.try_iter().collect()
+    }
+
+    /// The number of its process, of the newest if there were several; 0 before the first.
+    pub(crate) fn pid(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.pid)
     }
 
     fn ended(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Which findings a hunt saw, by which way, when, and how often: a [`Sink`] in front of the store's.
 
 use crate::{SeenBy, SeenFinding, Variant};
-use photofinish_model::Fingerprint;
+use photofinish_model::{Fingerprint, Kind};
 use photofinish_supervise::{Delivered, Sighted, Sink, SinkError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,7 +41,8 @@ impl Tally {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn count(&self, variant: Variant, sighted: &Sighted, delivered: &Delivered) {
+    /// `variant` saw a finding of this kind, and the store took it.
+    pub(crate) fn count(&self, variant: Variant, kind: Kind, delivered: &Delivered) {
         let mut state = self.state();
         let started = state.load_started.get(&variant);
         let first_after = started.map_or(Duration::ZERO, Instant::elapsed);
@@ -51,7 +52,7 @@ impl Tally {
             None => {
                 state.findings.push(SeenFinding {
                     fingerprint: delivered.fingerprint.clone(),
-                    kind: sighted.race.kind,
+                    kind,
                     new: delivered.new,
                     regressed: false,
                     by: Vec::new(),
@@ -79,7 +80,7 @@ impl Sink for TallySink {
         let delivered = self.inner.deliver(sighted)?;
         for (sighted, delivered) in sighted.iter().zip(&delivered) {
             if !delivered.duplicate {
-                self.tally.count(self.variant, sighted, delivered);
+                self.tally.count(self.variant, sighted.race.kind, delivered);
             }
         }
         Ok(delivered)

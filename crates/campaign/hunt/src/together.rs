@@ -3,11 +3,12 @@
 //! The normal build is started first and gets its baseline while nothing else runs; the same process then
 //! answers behind the proxy. The race builds share the memory there is.
 
+use crate::catching::Catching;
 use crate::drive::{drive, resendable};
 use crate::front::{Builds, Front, News};
 use crate::outcome::Through;
 use crate::stage::{Running, Stage};
-use crate::{Field, HuntError, Progress, Proxied, Share, Target, Variant, VariantOutcome};
+use crate::{Field, HuntError, Progress, Proxied, Ran, Share, Target, Variant, VariantOutcome};
 use photofinish_load::Summary;
 use photofinish_supervise::build::Binary;
 use photofinish_supervise::history;
@@ -27,15 +28,12 @@ struct Given {
 
 impl<'a> Field<'a> {
     /// Runs them, and drives the whole load at the proxy in front of them.
-    pub(crate) fn together(
-        &mut self,
-        proxied: &Proxied,
-    ) -> Result<(Vec<VariantOutcome>, Option<Through>), HuntError> {
+    pub(crate) fn together(&mut self, proxied: &Proxied) -> Result<Ran, HuntError> {
         let (Some(normal), Some(race)) = (&self.package.normal, &self.package.race) else {
-            return Ok((Vec::new(), None));
+            return Ok(Ran::default());
         };
         if self.stop.is_stopped() {
-            return Ok((Vec::new(), None));
+            return Ok(Ran::default());
         }
         let given = Given { memory: self.plan.memory, gate: None };
         let mut members = vec![self.member(Variant::Stable, normal, &given, &[])?];
@@ -50,12 +48,15 @@ impl<'a> Field<'a> {
             }
         }
         self.wait(&mut members[1..])?;
-        let through = match self.stop.is_stopped() {
-            true => None,
-            false => Some(self.through(proxied, &mut members)?),
-        };
-        (self.progress)(Progress::Stopping);
-        Ok((finish(members, baseline)?, through))
+        let mut ran = Ran::default();
+        if !self.stop.is_stopped() {
+            let catching = self.catching(&members[0].running)?;
+            ran.through = Some(self.through(proxied, &mut members)?);
+            (self.progress)(Progress::Stopping);
+            ran.catch = catching.map(Catching::finish);
+        }
+        ran.variants = finish(members, baseline)?;
+        Ok(ran)
     }
 
     fn member(

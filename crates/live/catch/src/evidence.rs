@@ -4,13 +4,13 @@
 //! own means, and one of the two writes. A plain read held against LOCK or XCHG is not reported, since
 //! on amd64 an atomic load is a plain MOV. Start at [`Judge::verdict`].
 
-use photofinish_goprocess::{Pc, PcKind, Process, Range, RuntimeAddr};
+use photofinish_goprocess::{Function, LinkAddr, Pc, PcKind, Process, Range, RuntimeAddr};
 use photofinish_model::Op;
 use photofinish_sys::trace::{Hit, Register, Registers};
 
-use crate::decode::access_before;
+use crate::decode::{MemoryAccess, ending_at};
 use crate::maps;
-use crate::rules::{keeps_own_order, moves_for_program};
+use crate::rules::{is_assembly, keeps_own_order, mover_of};
 use crate::sites::{Site, SiteKind, code};
 
 /// The most that is read of a held thread's stack, in bytes.
@@ -21,9 +21,12 @@ const MOST_STACK: u64 = 64 << 10;
 pub(crate) struct Held {
     pub(crate) tid: u32,
     pub(crate) site: Site,
+    /// Of a map its header, else where the access begins.
     pub(crate) address: u64,
-    pub(crate) size: u32,
+    pub(crate) size: Option<u32>,
     pub(crate) op: Op,
+    /// The bytes that were watched: where, and how many.
+    pub(crate) watched: (u64, u8),
     pub(crate) goroutine: Option<Owner>,
     pub(crate) callers: Vec<Pc>,
 }
@@ -41,10 +44,18 @@ pub(crate) struct Owner {
 #[derive(Debug)]
 pub(crate) struct Other {
     pub(crate) tid: u32,
-    pub(crate) op: Op,
-    pub(crate) size: Option<u32>,
     pub(crate) goroutine: Option<Owner>,
-    /// From the access on, functions of the runtime below a map operation left out.
+    pub(crate) touch: Touch,
+}
+
+/// What was done, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Touch {
+    pub(crate) op: Op,
+    /// `None` where the instruction's address is lost.
+    pub(crate) address: Option<u64>,
+    pub(crate) size: Option<u32>,
+    /// From the access on; what the runtime does below the function that the program called is left out.
     pub(crate) callers: Vec<Pc>,
 }
 
@@ -104,73 +115,83 @@ impl Judge<'_> {
         let callers = self.hit_callers(hit);
         let functions: Vec<&str> =
             callers.iter().map(|pc| self.physical(*pc)).collect::<Option<_>>()?;
-        let (op, size, callers) = match &held.site.kind {
-            SiteKind::Map { .. } => self.map_operation(&callers, &functions)?,
-            SiteKind::Access(_) => self.access(&callers, &functions, hit, held.op)?,
+        let touch = match &held.site.kind {
+            SiteKind::Map { .. } => map_operation(&callers, &functions)?,
+            SiteKind::Access(_) | SiteKind::Bulk { .. } => {
+                self.touch(held, hit, &callers, &functions)?
+            }
         };
-        if !op.is_write() && !held.op.is_write() {
+        if !touch.op.is_write() && !held.op.is_write() {
             return None;
         }
         let goroutine = self.owner(&hit.registers);
-        if goroutine.is_some()
-            && goroutine.map(|owner| owner.id) == held.goroutine.map(|owner| owner.id)
-        {
-            return None;
-        }
-        Some(Other { tid: hit.tid, op, size, goroutine, callers })
-    }
-
-    /// A touch of a map's flags is an operation on the map: the outermost of the runtime's functions says which.
-    fn map_operation(
-        &self,
-        callers: &[Pc],
-        functions: &[&str],
-    ) -> Option<(Op, Option<u32>, Vec<Pc>)> {
-        let user = functions.iter().position(|function| !keeps_own_order(function))?;
-        let entry = user.checked_sub(1)?;
-        let (op, _) = maps::operation(functions.get(entry)?)?;
-        Some((op, None, callers.get(entry..)?.to_vec()))
+        let is_same = goroutine.is_some()
+            && goroutine.map(|owner| owner.id) == held.goroutine.map(|owner| owner.id);
+        (!is_same).then_some(Other { tid: hit.tid, goroutine, touch })
     }
 
     /// A touch of memory: by the instruction before the one that was reported.
-    fn access(
-        &self,
-        callers: &[Pc],
-        functions: &[&str],
-        hit: &Hit,
-        held_op: Op,
-    ) -> Option<(Op, Option<u32>, Vec<Pc>)> {
+    fn touch(&self, held: &Held, hit: &Hit, callers: &[Pc], functions: &[&str]) -> Option<Touch> {
         let after = RuntimeAddr(hit.registers.ip).linked(self.process.bias());
         let function = self.process.symbols().function_at(after)?;
-        let physical = function.name();
-        if keeps_own_order(physical) {
-            return moved(callers, functions, held_op);
+        let instruction = self.instruction(&function, after, held, hit);
+        let described = |(_, access): &(LinkAddr, MemoryAccess)| {
+            let address = access.touched(&hit.registers, self.process.bias().0);
+            (address, Some(access.size).filter(|_| !access.repeated))
+        };
+        if keeps_own_order(function.name()) {
+            if let Some((entry, op)) = maps::operation_of(functions) {
+                let callers = callers.get(entry..)?.to_vec();
+                return Some(Touch { op, address: None, size: None, callers });
+            }
+            let entry = mover_of(functions)?;
+            let op = match &instruction {
+                Some((_, access)) => op_of(access),
+                // What is watched for a reader is only hit by writers; for a writer both are races.
+                None if held.op.is_write() => Op::Read,
+                None => Op::Write,
+            };
+            let (address, size) = instruction.as_ref().map(described).unwrap_or_default();
+            return Some(Touch { op, address, size, callers: callers.get(entry..)?.to_vec() });
         }
-        let code = code(self.process, function.entry, function.end)?;
-        let (at, access) = access_before(&code, function.entry.0, after.0)?;
-        if access.atomic && !held_op.is_write() {
+        let found = instruction?;
+        let (at, access) = found;
+        if access.atomic && !held.op.is_write() || is_assembly(&function) && !access.writes {
             return None;
         }
-        let exact = Pc {
-            address: photofinish_goprocess::LinkAddr(at).loaded(self.process.bias()),
-            kind: PcKind::Exact,
-        };
+        let exact = Pc { address: at.loaded(self.process.bias()), kind: PcKind::Exact };
         let frames = self.process.frames(exact);
         // What `sync` and its kin do inlined is theirs; an atomic operation is told as one.
         if frames.first().is_none_or(|frame| keeps_own_order(frame.function) && !access.atomic) {
             return None;
         }
-        let op = match (access.writes, access.atomic) {
-            (true, true) => Op::AtomicWrite,
-            (true, false) => Op::Write,
-            (false, true) => Op::AtomicRead,
-            (false, false) => Op::Read,
-        };
         let mut callers = callers.to_vec();
         if let Some(innermost) = callers.first_mut() {
             *innermost = exact;
         }
-        Some((op, Some(access.size), callers))
+        let (address, size) = described(&found);
+        Some(Touch { op: op_of(&access), address, size, callers })
+    }
+
+    /// The instruction of `function` that touched what was watched, by where the thread stood after it.
+    fn instruction(
+        &self,
+        function: &Function<'_>,
+        after: LinkAddr,
+        held: &Held,
+        hit: &Hit,
+    ) -> Option<(LinkAddr, MemoryAccess)> {
+        let code = code(self.process, function.entry, function.end)?;
+        let (at, len) = held.watched;
+        let bias = self.process.bias().0;
+        let touched = |access: &MemoryAccess| {
+            // What is watched for a reader is only hit by writers.
+            (access.writes || held.op.is_write())
+                && access.has_touched(&hit.registers, bias, at, u64::from(len))
+        };
+        let found = ending_at(&code, function.entry.0, after.0);
+        let found = found.into_iter().find(|(_, access)| touched(access));
+        found.map(|(at, access)| (LinkAddr(at), access))
     }
 
     /// Exactly by the table, as far as the copy of the stack goes, then by frame pointers.
@@ -197,18 +218,19 @@ impl Judge<'_> {
     }
 }
 
-/// The runtime moves memory for the program: which way cannot be told from the place, but the watch tells, as long
-/// as the held thread reads. Against a held write both are races; it is called a write where the mover
-/// only writes.
-fn moved(callers: &[Pc], functions: &[&str], held_op: Op) -> Option<(Op, Option<u32>, Vec<Pc>)> {
-    if !moves_for_program(functions.iter().copied()) {
-        return None;
+/// A touch of a map's flags is an operation on the map: the function that the program called says which.
+fn map_operation(callers: &[Pc], functions: &[&str]) -> Option<Touch> {
+    let (entry, op) = maps::operation_of(functions)?;
+    Some(Touch { op, address: None, size: None, callers: callers.get(entry..)?.to_vec() })
+}
+
+fn op_of(access: &MemoryAccess) -> Op {
+    match (access.writes, access.atomic) {
+        (true, true) => Op::AtomicWrite,
+        (true, false) => Op::Write,
+        (false, true) => Op::AtomicRead,
+        (false, false) => Op::Read,
     }
-    let only_writes =
-        functions.first().is_some_and(|name| name.contains("clr") || name.contains("zero"));
-    let op = if only_writes || !held_op.is_write() { Op::Write } else { Op::Read };
-    let user = functions.iter().position(|function| !keeps_own_order(function))?;
-    Some((op, None, callers.get(user..)?.to_vec()))
 }
 
 impl Owner {

@@ -7,31 +7,19 @@
 use std::time::{Duration, Instant};
 
 use photofinish_goprocess::Range;
-use photofinish_model::Op;
-use photofinish_sys::trace::{Event, Register, Registers, Stopped, Watching};
+use photofinish_sys::trace::{Event, Registers, Stopped, Watching};
 
 use crate::evidence::{Held, Judge, Other, Owner};
 use crate::learnt::SiteIdx;
-use crate::maps::{self, ITERATOR_MAP};
 use crate::places::Waiting;
-use crate::sites::{Site, SiteKind};
+use crate::sites::Site;
+use crate::target::Target;
 use crate::watch::Watch;
 
 /// A thread is left alone for so long after it was held.
 const PEACE: Duration = Duration::from_millis(5);
 /// Hits from so many instructions that are no race end a hold.
 const MOST_HITS: usize = 6;
-
-/// What a thread is about to touch.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Target {
-    /// By its structure in the runtime.
-    pub(crate) g: u64,
-    pub(crate) owner: Owner,
-    pub(crate) address: u64,
-    size: u32,
-    op: Op,
-}
 
 impl Watch<'_> {
     /// Holds `stopped`, which is about to do what was waited for, and watches who touches the same meanwhile.
@@ -57,7 +45,7 @@ impl Watch<'_> {
                 self.budget.spend_traps(self.trap * u32::try_from(arrivals).unwrap_or(u32::MAX));
             }
         }
-        let Some(target) = self.target(&site, &registers) else {
+        let Some((target, owner)) = self.aim(&site, &registers) else {
             self.queue.known.mark(site_idx).rejected += 1;
             drop(stopped);
             self.budget.spend(began.elapsed());
@@ -70,13 +58,13 @@ impl Watch<'_> {
             address: target.address,
             size: target.size,
             op: target.op,
-            goroutine: Some(target.owner),
+            watched: target.watched,
+            goroutine: Some(owner),
             callers: Vec::new(),
             site,
         };
-        let (watched, at, len) = self.aim(&held);
-        let found = self.observe(held, registers, (watched, at, len), began + length);
-        self.queue.known.has_noted(site_idx, target.address, target.g);
+        let found = self.observe(held, registers, began + length);
+        self.queue.known.has_noted(site_idx, target.address, owner.id);
         drop(stopped);
         self.last_held.insert(tid, Instant::now());
         self.budget.spend(began.elapsed());
@@ -89,44 +77,13 @@ impl Watch<'_> {
         }
     }
 
-    /// What a thread with these registers is about to touch; `None` if that is nothing that can race.
-    pub(crate) fn target(&self, site: &Site, registers: &Registers) -> Option<Target> {
+    /// What a thread with these registers is about to touch, and whose it is; `None` if that is nothing that
+    /// can race.
+    pub(crate) fn aim(&mut self, site: &Site, registers: &Registers) -> Option<(Target, Owner)> {
         let owner = self.judge.owner(registers)?;
-        let (address, size, op) = match &site.kind {
-            SiteKind::Map { op, argument, .. } => {
-                let mut map = maps::argument(registers, *argument);
-                if *argument == maps::MapArgument::InIterator {
-                    map = self.judge.word(map.wrapping_add(ITERATOR_MAP))?;
-                }
-                if map == 0 {
-                    return None;
-                }
-                (map, 8, *op)
-            }
-            SiteKind::Access(access) => {
-                let op = if access.writes { Op::Write } else { Op::Read };
-                (access.address(registers, self.process.bias().0)?, access.size, op)
-            }
-        };
-        let is_shared = !owner.is_on_stack(address) && self.is_writable(address);
-        let g = registers.get(Register::R14);
-        is_shared.then_some(Target { g, owner, address, size, op })
-    }
-
-    /// What to watch while a thread is held, and where that is.
-    fn aim(&mut self, held: &Held) -> (Watching, u64, u8) {
-        let (at, len) = match &held.site.kind {
-            SiteKind::Map { .. } => {
-                (held.address.wrapping_add(self.flag_word.offset), self.flag_word.len)
-            }
-            SiteKind::Access(_) => part(held.address, held.size, &mut self.random),
-        };
-        let watched = if held.op.is_write() {
-            Watching::Accesses { address: at, len }
-        } else {
-            Watching::Writes { address: at, len }
-        };
-        (watched, at, len)
+        let target = self.judge.target(site, registers, self.flag_word, &mut self.random)?;
+        let (at, _) = target.watched;
+        (!owner.is_on_stack(at) && self.is_writable(at)).then_some((target, owner))
     }
 
     /// Who races until `until`. Watches are silent afterwards.
@@ -134,9 +91,14 @@ impl Watch<'_> {
         &mut self,
         mut held: Held,
         registers: Registers,
-        (watched, at, len): (Watching, u64, u8),
         until: Instant,
     ) -> Option<(Held, Other)> {
+        let (at, len) = held.watched;
+        let watched = if held.op.is_write() {
+            Watching::Accesses { address: at, len }
+        } else {
+            Watching::Writes { address: at, len }
+        };
         let mut seen: Vec<u64> = Vec::new();
         let mut found = None;
         let before = value(&self.judge, at, len);
@@ -193,34 +155,4 @@ fn value(judge: &Judge<'_>, at: u64, len: u8) -> Option<Vec<u8>> {
     let range = Range { address: at, len: bytes.len() };
     let was_read = judge.process.memory().read_many(&[range], &mut bytes).ok()?;
     (was_read == [true]).then_some(bytes)
-}
-
-/// An aligned part of at most 8 bytes of an access: a breakpoint watches no other.
-fn part(address: u64, size: u32, random: &mut fastrand::Rng) -> (u64, u8) {
-    let end = address.saturating_add(u64::from(size));
-    let fits = |len: &u8| {
-        let len = u64::from(*len);
-        address.next_multiple_of(len) + len <= end
-    };
-    let len = [8_u8, 4, 2, 1].into_iter().find(fits).unwrap_or(1);
-    let first = address.next_multiple_of(u64::from(len));
-    let n_parts = (end - first) / u64::from(len);
-    (first + u64::from(len) * random.u64(..n_parts.max(1)), len)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_watched_is_aligned_and_within_the_access() {
-        let mut random = fastrand::Rng::with_seed(1);
-        for address in 0x1000..0x1010_u64 {
-            for size in [1, 2, 4, 8, 16, 32] {
-                let (at, len) = part(address, size, &mut random);
-                assert_eq!(at % u64::from(len), 0);
-                assert!(at >= address && at + u64::from(len) <= address + u64::from(size));
-            }
-        }
-    }
 }

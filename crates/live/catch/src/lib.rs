@@ -11,17 +11,22 @@
 #![forbid(unsafe_code)]
 
 mod budget;
+mod bulk;
+mod cold;
 mod decode;
 mod error;
 mod evidence;
 mod hold;
+mod landing;
 mod learnt;
 mod maps;
+mod notes;
 mod places;
 mod queue;
 mod race;
 mod rules;
 mod sites;
+mod target;
 mod watch;
 
 use std::sync::atomic::AtomicBool;
@@ -96,13 +101,19 @@ pub struct Effort {
     pub reached: usize,
     /// Sites that share what they touch with another goroutine, one of the two writing.
     pub suspects: usize,
+    /// Sites of cold code where probes wait now; none where the kernel has no such probes.
+    pub probes: usize,
 }
 
 impl Effort {
     /// What was spent of the processors' time: 0.01 is one percent.
     pub fn share(&self) -> f64 {
         let whole = self.elapsed.as_secs_f64() * f64::from(self.processors.max(1));
-        if whole > 0.0 { (self.held + self.processor + self.trapped).as_secs_f64() / whole } else { 0.0 }
+        if whole > 0.0 {
+            (self.held + self.processor + self.trapped).as_secs_f64() / whole
+        } else {
+            0.0
+        }
     }
 }
 

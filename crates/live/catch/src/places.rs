@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use photofinish_sys::tid_inside;
-use photofinish_sys::trace::{
-    Breakpoint, Hit, PLACES, StopProgram, TraceError, Tracer, Watching,
-};
+use photofinish_sys::trace::{Breakpoint, Hit, PLACES, StopProgram, TraceError, Tracer, Watching};
 
 use crate::learnt::SiteIdx;
 

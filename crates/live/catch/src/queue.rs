@@ -1,8 +1,9 @@
 //! Which site is next: reconnaissance of all, in turn; holds chiefly at suspects, and some anywhere.
 //!
-//! A turn of reconnaissance costs a tenth of a hold. Sites that nobody ever reached come back after ever
-//! longer times; calls on maps come first. Functions of dependencies and of the standard library are
-//! decoded when their turn comes.
+//! A turn of reconnaissance costs a tenth of a hold. Each function has a turn at one of its sites; where nobody came, the
+//! function is cold, and probes wait there; where somebody did, all its sites get turns. Sites that nobody ever reached
+//! come back after ever longer times. Functions of dependencies and of the standard library are decoded when
+//! their turn comes.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,12 +17,12 @@ const TURN: Duration = Duration::from_millis(2);
 /// How often that doubles at most, while nobody comes.
 const MOST_DOUBLINGS: u32 = 5;
 /// How long a thread is waited for, to be held.
-const PATIENCE: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(100));
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(500));
 /// How long a thread is held, where the rates say nothing else.
 const HOLD: Duration = Duration::from_millis(1);
 const SHORTEST_HOLD: Duration = Duration::from_micros(400);
 /// One turn in so many is of a site of others.
-const OTHERS: u64 = 5;
+const OTHERS: u64 = 3;
 /// One hold in so many is at any site.
 const ANYWHERE: u8 = 4;
 /// Sites of others that are known at a time.
@@ -34,6 +35,10 @@ pub(crate) struct Queue {
     random: fastrand::Rng,
     /// Whose turn of reconnaissance is next: sites of the user's module, and others.
     turns: [VecDeque<SiteIdx>; 2],
+    /// Sites that probes are to wait at.
+    pub(crate) cold: Vec<SiteIdx>,
+    /// There are probes.
+    pub(crate) has_probes: bool,
     /// Of functions not decoded yet.
     functions: VecDeque<usize>,
     turn: u64,
@@ -46,21 +51,27 @@ pub(crate) struct Queue {
 impl Queue {
     pub(crate) fn new(known: Knowledge, only_maps: bool) -> Queue {
         let mut random = fastrand::Rng::new();
-        let mut maps: Vec<SiteIdx> = Vec::new();
-        let mut rest: Vec<SiteIdx> = Vec::new();
-        for (site_idx, site) in known.sites.all.iter().enumerate() {
-            if site.is_map() { maps.push(site_idx) } else { rest.push(site_idx) }
+        let (mut maps, mut rest) = (VecDeque::new(), VecDeque::new());
+        for function in &known.functions {
+            let map = function.iter().find(|site_idx| known.site(**site_idx).is_map());
+            match (map, random.choice(function)) {
+                (Some(site_idx), _) => maps.push_back(*site_idx),
+                (None, Some(site_idx)) => rest.push_back(*site_idx),
+                (None, None) => {}
+            }
         }
-        random.shuffle(&mut maps);
-        random.shuffle(&mut rest);
-        let mut functions: Vec<usize> = (0..known.sites.others.len()).collect();
-        random.shuffle(&mut functions);
+        random.shuffle(maps.make_contiguous());
+        random.shuffle(rest.make_contiguous());
+        maps.append(&mut rest);
+        let functions: VecDeque<usize> = (0..known.sites.others.len()).collect();
         Queue {
             known,
             only_maps,
             random,
-            turns: [maps.into_iter().chain(rest).collect(), VecDeque::new()],
-            functions: functions.into(),
+            turns: [maps, VecDeque::new()],
+            cold: Vec::new(),
+            has_probes: false,
+            functions,
             turn: 0,
             earned: HOLD,
             longest: HOLD,
@@ -75,7 +86,7 @@ impl Queue {
     pub(crate) fn next_turn(&mut self, process: &Process) -> Option<(SiteIdx, Duration)> {
         self.turn += 1;
         let of_others = self.turns[0].is_empty() || self.turn.is_multiple_of(OTHERS);
-        if of_others && self.turn.is_multiple_of(2 * OTHERS) || self.turns[1].len() < 64 {
+        if of_others && (self.turn.is_multiple_of(2) || self.turns[1].len() < 8) {
             self.decode_another(process);
         }
         let turns = &mut self.turns[usize::from(of_others)];
@@ -84,8 +95,11 @@ impl Queue {
             if self.known.is_worthless(site_idx) {
                 continue;
             }
-            turns.push_back(site_idx);
             let mark = self.known.mark(site_idx);
+            if mark.is_probed {
+                continue;
+            }
+            turns.push_back(site_idx);
             // Where nobody comes, every second round is left out, then all but every fourth, and so on.
             let skip = mark.in_vain.min(MOST_DOUBLINGS);
             if skip > 1 && self.random.u32(..1 << (skip - 1)) != 0 {
@@ -98,13 +112,53 @@ impl Queue {
         None
     }
 
+    /// A turn of a site is over: its first tells of the whole function.
+    pub(crate) fn had_turn(&mut self, site_idx: SiteIdx, arrivals: u64) {
+        if self.known.mark(site_idx).turns != 1 {
+            return;
+        }
+        let is_cold = arrivals == 0 && self.has_probes;
+        for neighbour in self.known.neighbours(site_idx).to_vec() {
+            if is_cold {
+                self.known.mark(neighbour).is_probed = true;
+                self.cold.push(neighbour);
+            } else if neighbour != site_idx && self.known.mark(neighbour).turns == 0 {
+                // Later turns of these do not tell of the function again.
+                self.known.mark(neighbour).turns = 1;
+                let of_others = usize::from(neighbour >= self.known.sites.n_own);
+                self.turns[of_others].push_front(neighbour);
+            }
+        }
+    }
+
+    /// A probe waits there no longer: it has its turns again.
+    pub(crate) fn is_not_cold(&mut self, site_idx: SiteIdx) {
+        let mark = self.known.mark(site_idx);
+        mark.is_probed = false;
+        mark.turns = mark.turns.max(1);
+        let of_others = usize::from(site_idx >= self.known.sites.n_own);
+        self.turns[of_others].push_front(site_idx);
+    }
+
+    /// Whether a thread is to be held when it arrives at a probe.
+    pub(crate) fn is_worth_a_hold(&mut self, site_idx: SiteIdx) -> bool {
+        let mark = &self.known.marks[site_idx];
+        if self.known.is_worthless(site_idx) {
+            return false;
+        }
+        let is_new = mark.held + mark.rejected < 3;
+        is_new
+            || self.random.f64()
+                < if mark.is_suspect { 16.0 } else { 1.0 } / f64::from(mark.held + 1)
+    }
+
     /// The next site to hold a thread at, and how long to wait for one.
     pub(crate) fn next_hold(&mut self) -> Option<(SiteIdx, Duration)> {
         let is_anywhere = self.random.u8(..ANYWHERE) == 0;
         let site_idx = if is_anywhere { self.anywhere() } else { self.suspect() }?;
         let patience = match self.known.rate(site_idx) {
             Some(rate) => Duration::from_secs_f64((3.0 / rate).min(1.0)),
-            None => PATIENCE.0 * 4,
+            None => PATIENCE.0 * 8,
         };
         Some((site_idx, patience.clamp(PATIENCE.0, PATIENCE.1)))
     }
@@ -117,7 +171,8 @@ impl Queue {
     /// the budget bears if every arrival is held.
     pub(crate) fn hold(&self, site_idx: SiteIdx) -> Duration {
         let others = self.known.rate_of_others(site_idx);
-        let enough = if others > 0.0 { Duration::from_secs_f64((3.0 / others).min(1.0)) } else { HOLD };
+        let enough =
+            if others > 0.0 { Duration::from_secs_f64((3.0 / others).min(1.0)) } else { HOLD };
         let arrivals = self.known.rate(site_idx).unwrap_or(1000.0).max(0.1);
         let affordable = self.earned.div_f64(arrivals).clamp(HOLD, self.longest);
         enough.clamp(SHORTEST_HOLD, affordable)
@@ -146,7 +201,11 @@ impl Queue {
         for _ in 0..16 {
             let site_idx = self.random.usize(..self.known.marks.len().max(1));
             let mark = self.known.marks.get(site_idx)?;
-            if mark.in_vain == 0 && mark.caught == 0 && !self.known.is_worthless(site_idx) {
+            if mark.in_vain == 0
+                && !mark.is_probed
+                && mark.caught == 0
+                && !self.known.is_worthless(site_idx)
+            {
                 return Some(site_idx);
             }
         }
@@ -159,11 +218,10 @@ impl Queue {
         }
         let Some(function) = self.functions.pop_front() else { return };
         let Some(function) = self.known.sites.others.get(function).copied() else { return };
-        let found = self.known.sites.decode(process, function, self.only_maps);
-        let mut found = self.known.add(found);
-        self.random.shuffle(&mut found);
-        for site_idx in found {
-            self.turns[1].push_front(site_idx);
+        let (found, _) = self.known.sites.decode(process, function, self.only_maps);
+        let function = self.known.add(found);
+        if let Some(site_idx) = self.random.choice(&self.known.functions[function]) {
+            self.turns[1].push_front(*site_idx);
         }
     }
 }

@@ -15,26 +15,33 @@ use crate::sites::SiteKind;
 pub(crate) fn race_of(process: &Process, held: &Held, other: &Other) -> Race {
     let mut race = Race::new(Kind::DataRace, Detector::Photofinish, "DATA RACE");
     let mut last = Access::new(held.op);
-    last.address = Some(held.address);
-    last.size = Some(held.size).filter(|_| matches!(held.site.kind, SiteKind::Access(_)));
+    last.address = Some(match &held.site.kind {
+        // Of a long range, the part that the other touched.
+        SiteKind::Bulk { .. } => held.watched.0,
+        SiteKind::Map { .. } | SiteKind::Access(_) => held.address,
+    });
+    last.size = held.size;
     last.thread = Some(held.tid.to_string());
     last.stack = stack(process, &held.callers);
-    if let SiteKind::Map { function, .. } = &held.site.kind {
+    if let SiteKind::Map { function, .. } | SiteKind::Bulk { function, .. } = &held.site.kind {
         // It stands before the call: the frame that a race build would have.
         let frame = process.symbols().named(function).map(|function| {
             let (file, line) = function.place(function.entry);
             frame(function.name(), file, line, false)
         });
         last.stack.frames.splice(0..0, frame);
+    }
+    if matches!(held.site.kind, SiteKind::Map { .. }) {
         let description = format!("map at {:#x}", held.address);
         race.location = Some(Location { description, stack: Stack::default() });
     }
     owned(process, &mut last, held.goroutine);
-    let mut previous = Access::new(other.op);
-    previous.address = Some(held.address);
-    previous.size = other.size;
+    let touch = &other.touch;
+    let mut previous = Access::new(touch.op);
+    previous.address = touch.address.or(last.address);
+    previous.size = touch.size;
     previous.thread = Some(other.tid.to_string());
-    previous.stack = stack(process, &other.callers);
+    previous.stack = stack(process, &touch.callers);
     owned(process, &mut previous, other.goroutine);
     race.accesses = vec![last, previous];
     race.raw = printed(&race);

@@ -4,20 +4,33 @@
 //! a race; they are neither waited in nor believed. The garbage collector reads words of the heap, and is among
 //! them.
 
+use photofinish_goprocess::Function;
 use photofinish_model::package_of;
 
 /// Packages of the standard library with types that are shared by mistake: the access is in the library, the
 /// culprit is the caller.
 const SHARED_BY_MISTAKE: &[&str] = &[
+    "archive",
     "bufio",
     "bytes",
+    "compress",
     "container",
+    "crypto",
     "encoding",
+    "expvar",
+    "flag",
     "hash",
+    "html/template",
+    "image",
+    "io",
+    "log",
+    "maps",
     "math",
+    "mime",
     "net/http",
     "net/textproto",
     "net/url",
+    "reflect",
     "regexp",
     "slices",
     "sort",
@@ -25,26 +38,46 @@ const SHARED_BY_MISTAKE: &[&str] = &[
     "text",
 ];
 
-/// Runtime functions that move memory for the program, and nothing else.
-const MOVERS: &[&str] =
-    &["runtime.memmove", "runtime.memclrNoHeapPointers", "runtime.duffcopy", "runtime.duffzero"];
-
-/// Those that a program's own code calls, and that call movers with what the program gave them.
-const CALLERS_OF_MOVERS: &[&str] = &[
+/// Runtime functions that a program's own code calls, and that touch what the program gave them; or that those call
+/// for it. What they do to memory of the runtime's own meets nobody: a held thread is about to touch the program's.
+const MOVERS: &[&str] = &[
     "runtime.concatstring2",
     "runtime.concatstring3",
     "runtime.concatstring4",
     "runtime.concatstring5",
     "runtime.concatstrings",
+    "runtime.convT",
+    "runtime.convTnoptr",
+    "runtime.duffcopy",
+    "runtime.duffzero",
     "runtime.growslice",
+    "runtime.growsliceBuf",
+    "runtime.growsliceBufNoAlias",
+    "runtime.growsliceNoAlias",
     "runtime.memclrHasPointers",
+    "runtime.memclrNoHeapPointers",
+    "runtime.memmove",
+    "runtime.moveSlice",
+    "runtime.moveSliceNoCap",
+    "runtime.moveSliceNoCapNoScan",
+    "runtime.moveSliceNoScan",
     "runtime.slicebytetostring",
+    "runtime.slicerunetostring",
     "runtime.stringtoslicebyte",
     "runtime.typedmemclr",
     "runtime.typedmemmove",
     "runtime.typedslicecopy",
-    "runtime.wbMove",
-    "runtime.wbZero",
+];
+
+/// Internal packages that do plain work on what they are given.
+const PLAIN_INTERNALS: &[&str] = &[
+    "internal/byteorder",
+    "internal/filepathlite",
+    "internal/fmtsort",
+    "internal/itoa",
+    "internal/saferio",
+    "internal/strconv",
+    "internal/stringslite",
 ];
 
 /// Whether the package keeps order by its own means: never waited in, never believed.
@@ -53,7 +86,10 @@ pub(crate) fn keeps_own_order(function: &str) -> bool {
     let within = |parent: &str| {
         package.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    ["runtime", "sync", "internal", "syscall", "os/signal", "unsafe"].iter().any(|own| within(own))
+    let is_ordered = ["runtime", "sync", "internal", "syscall", "os/signal", "unsafe"]
+        .iter()
+        .any(|own| within(own));
+    (is_ordered && !PLAIN_INTERNALS.contains(&&*package))
         || function.starts_with("type:")
         || function.starts_with("go:")
         || !function.contains('.')
@@ -67,21 +103,20 @@ pub(crate) fn is_shared_by_mistake(function: &str) -> bool {
     })
 }
 
-/// Whether a touch inside the runtime is the program's own doing: `callers` are the functions from the
-/// innermost on, those of the runtime first.
-pub(crate) fn moves_for_program<'a>(mut callers: impl Iterator<Item = &'a str>) -> bool {
-    if !callers.next().is_some_and(|innermost| MOVERS.contains(&innermost)) {
-        return false;
-    }
-    for caller in callers {
-        if !keeps_own_order(caller) {
-            return true;
-        }
-        if !CALLERS_OF_MOVERS.contains(&caller) {
-            return false;
-        }
-    }
-    false
+/// Whether the function is written in assembly. Such code may read beyond what it was given and forget the rest, as
+/// comparisons of strings do.
+pub(crate) fn is_assembly(function: &Function<'_>) -> bool {
+    let (file, _) = function.place(function.entry);
+    file.ends_with(".s")
+}
+
+/// The function of the runtime that the program called, if it moves memory for the program and nothing else:
+/// its place among `functions`, innermost first.
+pub(crate) fn mover_of(functions: &[&str]) -> Option<usize> {
+    let user = functions.iter().position(|function| !keeps_own_order(function))?;
+    let inner = functions.get(..user)?;
+    let moves = !inner.is_empty() && inner.iter().all(|function| MOVERS.contains(function));
+    moves.then_some(user.wrapping_sub(1))
 }
 
 #[cfg(test)]
@@ -100,7 +135,12 @@ mod tests {
         ] {
             assert!(keeps_own_order(function), "{function}");
         }
-        for function in ["main.(*Cart).Add", "syncthing/lib.F", "bytes.(*Buffer).Write"] {
+        for function in [
+            "main.(*Cart).Add",
+            "syncthing/lib.F",
+            "bytes.(*Buffer).Write",
+            "internal/byteorder.BEUint64",
+        ] {
             assert!(!keeps_own_order(function), "{function}");
         }
         assert!(is_shared_by_mistake("math/rand.(*rngSource).Uint64"));
@@ -109,12 +149,17 @@ mod tests {
 
     #[test]
     fn memory_is_moved_for_the_program_or_for_the_runtime() {
-        let moves = |callers: &[&str]| moves_for_program(callers.iter().copied());
-        assert!(moves(&["runtime.memmove", "main.copyAll"]));
-        assert!(moves(&["runtime.memmove", "runtime.typedmemmove", "main.store"]));
-        assert!(!moves(&["runtime.memclrNoHeapPointers", "runtime.mallocgc", "main.make"]));
-        assert!(!moves(&["runtime.scanobject", "runtime.gcDrain"]));
-        assert!(!moves(&["runtime.memmove", "runtime.copystack"]));
-        assert!(!moves(&["runtime.memmove"]));
+        assert_eq!(mover_of(&["runtime.memmove", "main.copyAll"]), Some(0));
+        let stored = ["runtime.memmove", "runtime.typedmemmove", "main.store"];
+        assert_eq!(mover_of(&stored), Some(1));
+        assert_eq!(mover_of(&["runtime.growslice", "main.grow"]), Some(0));
+        let fresh = ["runtime.memclrNoHeapPointers", "runtime.mallocgc", "main.make"];
+        assert_eq!(mover_of(&fresh), None);
+        let sent = ["runtime.memmove", "runtime.typedmemmove", "runtime.chansend", "main.send"];
+        assert_eq!(mover_of(&sent), None, "a channel's buffer is the runtime's");
+        assert_eq!(mover_of(&["runtime.scanobject", "runtime.gcDrain"]), None);
+        assert_eq!(mover_of(&["runtime.memmove", "runtime.copystack"]), None);
+        assert_eq!(mover_of(&["runtime.memmove"]), None);
+        assert_eq!(mover_of(&["main.f"]), None);
     }
 }

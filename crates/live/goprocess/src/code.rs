@@ -5,7 +5,9 @@
 //! candidates; what they point at decides. Without a decoder for the processor, all variables
 //! are candidates.
 
-use iced_x86::{Decoder, DecoderOptions, Mnemonic, OpKind};
+use iced_x86::{
+    Decoder, DecoderOptions, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
+};
 
 use crate::binary::Architecture;
 use crate::memory::{self, Memory};
@@ -14,6 +16,8 @@ use crate::{Binary, LinkAddr, RuntimeAddr};
 
 /// More of a function's code than this is not read.
 const LONGEST_FUNCTION: u64 = 64 << 10;
+/// More than this is not decoded for what it does to its frame.
+const LONGEST_DECODED: u64 = 1 << 20;
 /// Not searched further than this.
 const LARGEST_SEARCH: u64 = 64 << 20;
 const CHUNK: u64 = 1 << 20;
@@ -79,4 +83,69 @@ pub(crate) fn slices_in<'a>(
             heads
         })
     })
+}
+
+/// An instruction that stores in its own frame, or takes the address of a place there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FrameAccess {
+    /// The instruction.
+    pub(crate) at: LinkAddr,
+    /// From the canonical frame address.
+    pub(crate) offset: i64,
+    /// In bytes; of an address taken, 1.
+    pub(crate) len: usize,
+    pub(crate) is_store: bool,
+    /// How deep the frame is there: 0 before it is made and after it is gone.
+    pub(crate) depth: u64,
+}
+
+/// What a function does to its own frame, by address. `None` where the processor's code is not understood.
+pub(crate) fn frame_accesses(binary: &Binary, function: &Function<'_>) -> Option<Vec<FrameAccess>> {
+    let len = function.end.0.saturating_sub(function.entry.0);
+    if binary.architecture != Architecture::Amd64 || len > LONGEST_DECODED {
+        return None;
+    }
+    let code = binary.bytes(function.entry, len)?;
+    let mut factory = InstructionInfoFactory::new();
+    let mut accesses = Vec::new();
+    for instruction in Decoder::with_ip(64, &code, function.entry.0, DecoderOptions::NONE) {
+        let at = LinkAddr(instruction.ip());
+        let is_lea = instruction.mnemonic() == Mnemonic::Lea;
+        if is_lea && is_in_frame(instruction.memory_base(), instruction.memory_index()) {
+            let displacement = instruction.memory_displacement64().cast_signed();
+            accesses.extend(frame_access(function, at, displacement, 1, false));
+        }
+        for memory in factory.info(&instruction).used_memory() {
+            let is_write = matches!(
+                memory.access(),
+                OpAccess::Write
+                    | OpAccess::CondWrite
+                    | OpAccess::ReadWrite
+                    | OpAccess::ReadCondWrite
+            );
+            if is_write && !is_lea && is_in_frame(memory.base(), memory.index()) {
+                let displacement = memory.displacement().cast_signed();
+                let len = memory.memory_size().size().max(1);
+                accesses.extend(frame_access(function, at, displacement, len, true));
+            }
+        }
+    }
+    Some(accesses)
+}
+
+fn is_in_frame(base: Register, index: Register) -> bool {
+    base == Register::RSP && index == Register::None
+}
+
+fn frame_access(
+    function: &Function<'_>,
+    at: LinkAddr,
+    displacement: i64,
+    len: usize,
+    is_store: bool,
+) -> Option<FrameAccess> {
+    let depth = function.stack_depth(at)?;
+    // The return address lies between.
+    let offset = displacement.checked_sub(i64::try_from(depth).ok()?)?.checked_sub(8)?;
+    Some(FrameAccess { at, offset, len, is_store, depth })
 }

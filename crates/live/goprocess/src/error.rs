@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use photofinish_sys::SysError;
+use photofinish_sys::trace::TraceError;
 
 use crate::RuntimeAddr;
 
@@ -113,6 +114,9 @@ pub enum ReadError {
     /// The kernel said no.
     #[error(transparent)]
     Sys(#[from] SysError),
+    /// It could not be held still.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
     /// The core file does not hold it.
     #[error("the core file holds nothing at {address} ({len} bytes)")]
     NotInCore {
@@ -121,6 +125,9 @@ pub enum ReadError {
         /// How many bytes were asked for.
         len: usize,
     },
+    /// Only what runs can be held still.
+    #[error("a core file stands still already")]
+    NotLive,
     /// What was read cannot be.
     #[error("the list of goroutines makes no sense: {what}")]
     Nonsense {
@@ -134,10 +141,12 @@ impl ReadError {
     pub fn hint(&self) -> Option<String> {
         match self {
             ReadError::Sys(cause) => cause.hint(),
+            ReadError::Trace(cause) => cause.hint(),
             ReadError::NotInCore { .. } => Some(
                 "the core file may be cut short: look at ulimit -c and the free space when it was written"
                     .to_owned(),
             ),
+            ReadError::NotLive => Some("leave --stop out".to_owned()),
             ReadError::Nonsense { .. } => None,
         }
     }

@@ -22,6 +22,8 @@ pub(crate) struct Module {
     pub(crate) table: (LinkAddr, u64),
     pub(crate) text: LinkAddr,
     pub(crate) gofunc: LinkAddr,
+    /// What the runtime knows of types.
+    pub(crate) types: (RuntimeAddr, RuntimeAddr),
     /// Variables with pointers in them that begin as zero, and those without.
     pub(crate) bss: [(RuntimeAddr, RuntimeAddr); 2],
     /// Variables with pointers in them that begin as something.
@@ -76,6 +78,7 @@ impl Module {
             table: (table, len),
             text,
             gofunc: linked(layout.moduledata_gofunc)?,
+            types: span(layout.moduledata_types, layout.moduledata_etypes)?,
             data: span(layout.moduledata_data, layout.moduledata_edata)?,
             bss: [
                 span(layout.moduledata_bss, layout.moduledata_ebss)?,

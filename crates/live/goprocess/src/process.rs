@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use photofinish_sys::trace::freeze;
 use photofinish_sys::{ForeignMemory, SysError, Thread, ThreadState, auxv, monotonic_now, threads};
 
 use crate::core::{Core, StoppedThread};
@@ -13,9 +15,10 @@ use crate::goroutine::Goroutine;
 use crate::goroutine::raw::RawG;
 use crate::goroutine::read::Reader;
 use crate::goroutine::semaphores::SemaTable;
+use crate::goroutine::still::Still;
 use crate::memory::{self, Memory};
 use crate::module::Module;
-use crate::symbols::{Frame, Function, Symbols};
+use crate::symbols::{Frame, Function, PcKind, Symbols};
 use crate::unwind::{Unwinder, Window};
 use crate::{
     Binary, BuildInfo, Layout, LayoutSource, LinkAddr, LoadBias, OpenError, Pc, ReadError,
@@ -191,6 +194,19 @@ impl Process {
         &*self.memory
     }
 
+    /// `len` bytes of code from `address` on, as the program's file has them.
+    pub fn code(&self, address: LinkAddr, len: usize) -> Option<Vec<u8>> {
+        self.binary.bytes(address, u64::try_from(len).ok()?)
+    }
+
+    /// Where in the program's file `address` is.
+    pub fn file_offset(&self, address: LinkAddr) -> Option<u64> {
+        self.binary.segments().iter().find_map(|segment| {
+            let at = address.0.checked_sub(segment.address.0)?;
+            segment.file_offset.checked_add(at).filter(|_| at < segment.file_size)
+        })
+    }
+
     /// How much higher it lies than its file says.
     pub fn bias(&self) -> LoadBias {
         self.bias
@@ -217,22 +233,7 @@ impl Process {
     /// The words of each frame of a goroutine's stack, as they are now; `None` if it moved since it was read. To
     /// each belong the words behind it in which the function may have put its arguments.
     pub fn frame_words(&self, goroutine: &Goroutine) -> Option<Vec<Vec<u64>>> {
-        let size = u64::from(self.layout.g_size);
-        let read = || memory::bytes(&*self.memory, goroutine.address, size, u64::from(u16::MAX));
-        let before = read()?;
-        let raw = RawG::new(&before, &self.layout);
-        let (pc, sp) = raw.parked_at()?;
-        let is_same = goroutine.stack.first().is_some_and(|first| first.address == pc);
-        if raw.id() != goroutine.id || !is_same {
-            return None;
-        }
-        let len = raw.stack().1.checked_sub(sp)?;
-        let stack =
-            memory::bytes(&*self.memory, RuntimeAddr(sp), len.min(LARGEST_STACK), LARGEST_STACK)?;
-        let after = read()?;
-        if RawG::new(&after, &self.layout).mark() != raw.mark() {
-            return None;
-        }
+        let (sp, stack) = self.parked_stack(goroutine, LARGEST_STACK)?;
         let spans = Unwinder::new(&self.symbols, self.bias).spans(&goroutine.stack, sp);
         let words = |(from, to): (u64, u64)| {
             let skip = usize::try_from(from - sp).unwrap_or(usize::MAX);
@@ -248,6 +249,38 @@ impl Process {
     /// addresses of the file. Empty where the processor's code is not understood.
     pub fn code_of(&self, function: &Function<'_>) -> (Vec<LinkAddr>, Vec<(LinkAddr, LinkAddr)>) {
         code::what_it_names(&self.binary, function)
+    }
+
+    /// The function around `pc`, as the linker calls it, whatever is inlined there.
+    pub fn function_name(&self, pc: Pc) -> Option<&str> {
+        let address = match pc.kind {
+            PcKind::Return => RuntimeAddr(pc.address.0.checked_sub(1)?),
+            PcKind::Exact => pc.address,
+        };
+        Some(self.symbols.function_at(address.linked(self.bias))?.name())
+    }
+
+    /// The program's file, read.
+    pub(crate) fn binary(&self) -> &Binary {
+        &self.binary
+    }
+
+    /// Stack pointer and stack of a goroutine, at most `most` bytes of it; `None` if it moved since it was read.
+    pub(crate) fn parked_stack(&self, goroutine: &Goroutine, most: u64) -> Option<(u64, Vec<u8>)> {
+        let size = u64::from(self.layout.g_size);
+        let read = || memory::bytes(&*self.memory, goroutine.address, size, u64::from(u16::MAX));
+        let before = read()?;
+        let raw = RawG::new(&before, &self.layout);
+        let (pc, sp) = raw.parked_at()?;
+        let is_same = goroutine.stack.first().is_some_and(|first| first.address == pc);
+        if raw.id() != goroutine.id || !is_same {
+            return None;
+        }
+        let len = raw.stack().1.checked_sub(sp)?.min(most);
+        let stack = memory::bytes(&*self.memory, RuntimeAddr(sp), len, most)?;
+        let after = read()?;
+        let stood = RawG::new(&after, &self.layout).mark() == raw.mark();
+        stood.then_some((sp, stack))
     }
 
     /// What the linker put where.
@@ -280,18 +313,46 @@ impl Process {
             Origin::Live(pid) => (threads(*pid)?, &[][..]),
             Origin::Core(stopped) => (stopped.iter().map(thread_of).collect(), &stopped[..]),
         };
-        let unwinder = Unwinder::new(&self.symbols, self.bias);
-        let mut reader = Reader::new(&*self.memory, &self.layout, unwinder, &self.wait_reasons);
-        reader.threads = threads
-            .iter()
-            .map(|thread| (thread.tid_inside, thread.tid))
-            .collect::<HashMap<u32, u32>>();
+        let mut reader = self.reader(&threads);
         reader.stopped = stopped.iter().map(|thread| (thread.tid, *thread)).collect();
         reader.now = self.memory.is_live().then(monotonic_now);
         let addresses = allgs::addresses(&*self.memory, self.allgs)?;
         let mut goroutines = reader.read_all(&addresses)?;
         goroutine::add_semaphores(self, &mut goroutines);
         Ok(Snapshot { goroutines, threads })
+    }
+
+    /// The same with all threads held still, so that all of it was true at once; and for how long they stood.
+    ///
+    /// # Errors
+    /// As [`Process::snapshot`], or we have not the right to hold threads, or it does not run.
+    pub fn snapshot_still(&self) -> Result<(Snapshot, Duration), ReadError> {
+        let pid = self.pid().ok_or(ReadError::NotLive)?;
+        // Whatever can be found out before is.
+        let threads = threads(pid)?;
+        let table = self.semaphores();
+        let mut reader = self.reader(&threads);
+        let (copied, held) = freeze(pid, |frozen| {
+            reader.stand_still(&frozen.threads);
+            let still = Still::copy(&mut reader, &allgs::addresses(&*self.memory, self.allgs)?)?;
+            let waiters = table.map(|table| table.waiters(&*self.memory, &self.layout));
+            Ok::<_, ReadError>((still, waiters.unwrap_or_default()))
+        })?;
+        let (still, waiters) = copied?;
+        let mut goroutines = still.goroutines(&mut reader);
+        goroutine::add_waiters(&mut goroutines, &waiters);
+        goroutine::tell_by_frames(self, &mut goroutines);
+        Ok((Snapshot { goroutines, threads }, held))
+    }
+
+    fn reader(&self, threads: &[Thread]) -> Reader<'_> {
+        let unwinder = Unwinder::new(&self.symbols, self.bias);
+        let mut reader = Reader::new(&*self.memory, &self.layout, unwinder, &self.wait_reasons);
+        reader.threads = threads
+            .iter()
+            .map(|thread| (thread.tid_inside, thread.tid))
+            .collect::<HashMap<u32, u32>>();
+        reader
     }
 }
 

@@ -143,7 +143,7 @@ impl Process {
     }
 
     /// The bytes of its `g`, as they are now.
-    fn g_of(&self, goroutine: &Goroutine) -> Option<Vec<u8>> {
+    pub(crate) fn g_of(&self, goroutine: &Goroutine) -> Option<Vec<u8>> {
         let size = u64::from(self.layout().g_size);
         memory::bytes(self.memory(), goroutine.address, size, u64::from(u16::MAX))
     }

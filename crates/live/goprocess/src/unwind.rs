@@ -105,6 +105,21 @@ impl<'a> Unwinder<'a> {
         spans
     }
 
+    /// Whether `pc` is what the runtime puts down for a goroutine that went to the runtime's own stack.
+    pub(crate) fn is_switch(&self, pc: RuntimeAddr) -> bool {
+        let function = self.symbols.function_at(pc.linked(self.bias));
+        function.is_some_and(|function| function.name() == "runtime.systemstack_switch")
+    }
+
+    /// Whether `pc` is where a goroutine begins; `None` outside Go code.
+    pub(crate) fn is_top(&mut self, pc: RuntimeAddr) -> Option<bool> {
+        match self.step(pc) {
+            Step::Up { .. } => Some(false),
+            Step::Top { .. } => Some(true),
+            Step::Lost => None,
+        }
+    }
+
     fn step(&mut self, pc: RuntimeAddr) -> Step {
         let (symbols, bias) = (self.symbols, self.bias);
         *self.steps.entry(pc).or_insert_with(|| {

@@ -4,10 +4,10 @@
 
 use photofinish_goprocess::{NoHeap, Process, ReadError};
 
-use crate::Look;
 pub use crate::cycles::Link;
 use crate::cycles::cycles;
 use crate::leaks::{Leak, leaks, stuck};
+use crate::{Approach, Look};
 
 /// What will not go on.
 #[derive(Clone, Debug, Default)]
@@ -26,9 +26,9 @@ impl Deadlocks {
     /// # Errors
     /// The process is gone, or what it says makes no sense.
     pub fn find(process: &Process) -> Result<(Look, Deadlocks), ReadError> {
-        let first = Look::take(process)?;
+        let first = Look::take_by(process, Approach::Unseen)?;
         let suspected = cycles(process, &first);
-        let second = Look::take(process)?;
+        let second = Look::take_by(process, Approach::Unseen)?;
         let stands = |link: &Link| {
             let before = first.goroutine(link.goroutine);
             let after = second.goroutine(link.goroutine);

@@ -3,15 +3,19 @@
 //! A goroutine may hold a mutex if one of its frames is in a function that locks mutexes, and the mutex, or
 //! what it is a field of, is among the words of that frame (or the function's code names it, if it is a global).
 //! If the frame has passed a `Lock` by its line, and no `Unlock` since, that is likely; else it is
-//! possible. Deferred calls of `Unlock` do not count as passed.
+//! possible. Deferred calls of `Unlock` do not count as passed; but where such a call waits to be made, and it is of this very
+//! lock, which is locked, the frame holds it: that is proof. An `RWMutex` may have several holders, its readers.
 //!
 //! Start at [`Holders::find`].
 
 use std::collections::{BTreeSet, HashMap};
 
-use photofinish_goprocess::{Goroutine, LinkAddr, Pc, PcKind, Process, RuntimeAddr, WaitOn};
+use photofinish_goprocess::{
+    Goroutine, LinkAddr, Pc, PcKind, Process, RuntimeAddr, Thing, Wait, WaitOn,
+};
 
 use crate::Look;
+use crate::deferred::PutOff;
 
 /// How sure it is that a goroutine holds a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +71,30 @@ struct Locking {
     globals: Vec<RuntimeAddr>,
 }
 
+/// Somebody who may hold a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The goroutine.
+    pub goroutine: u64,
+    /// How sure that is.
+    pub evidence: Evidence,
+}
+
+/// Who may hold the locks that `goroutine` waits for, by lock, the likeliest first.
+pub(crate) fn holders_for(
+    process: &Process,
+    look: &Look,
+    goroutine: &Goroutine,
+) -> Vec<(RuntimeAddr, Vec<Holder>)> {
+    let locks: BTreeSet<RuntimeAddr> = waited_lock(goroutine).into_iter().collect();
+    let holders = Holders::find_of(process, look, &locks);
+    let holder = |(goroutine, evidence): &(u64, Evidence)| Holder {
+        goroutine: *goroutine,
+        evidence: *evidence,
+    };
+    locks.iter().map(|lock| (*lock, holders.of(*lock).iter().map(holder).collect())).collect()
+}
+
 /// The holders of locks, by lock.
 #[derive(Debug, Default)]
 pub(crate) struct Holders {
@@ -77,11 +105,16 @@ pub(crate) struct Holders {
 impl Holders {
     /// Looks for the holders of all locks that somebody waits for.
     pub(crate) fn find(process: &Process, look: &Look) -> Holders {
-        let mut holders = Holders::default();
         let locks: BTreeSet<RuntimeAddr> = look.goroutines.iter().filter_map(waited_lock).collect();
+        Holders::find_of(process, look, &locks)
+    }
+
+    /// Looks for the holders of `locks`.
+    fn find_of(process: &Process, look: &Look, locks: &BTreeSet<RuntimeAddr>) -> Holders {
+        let mut holders = Holders::default();
         if !locks.is_empty() {
             for goroutine in &look.goroutines {
-                holders.look_at(process, look, goroutine, &locks);
+                holders.look_at(process, look, goroutine, locks);
             }
         }
         holders
@@ -110,6 +143,7 @@ impl Holders {
         }
         let Some(frames) = process.frame_words(goroutine) else { return };
         let mut best: HashMap<RuntimeAddr, Evidence> = HashMap::new();
+        let mut put_off: Option<Vec<PutOff>> = None;
         for frame_idx in locks_something {
             let (Some(pc), Some(words)) = (goroutine.stack.get(frame_idx), frames.get(frame_idx))
             else {
@@ -125,6 +159,14 @@ impl Holders {
                 if locking.has_passed(line) { Evidence::Likely } else { Evidence::Possible };
             for lock in locks.iter().filter(|lock| Some(**lock) != own) {
                 if has_at_hand(words, *lock) || locking.globals.contains(lock) {
+                    let mut evidence = evidence;
+                    if evidence == Evidence::Likely && is_locked(process, *lock) {
+                        let put_off =
+                            put_off.get_or_insert_with(|| all_put_off(process, goroutine));
+                        if put_off.iter().any(|it| it.unlocks(frame_idx, *lock)) {
+                            evidence = Evidence::Proved;
+                        }
+                    }
                     let known = best.entry(*lock).or_insert(evidence);
                     *known = evidence.max(*known);
                 }
@@ -184,6 +226,30 @@ impl Locking {
     fn has_passed(&self, line: u32) -> bool {
         let Some(lock) = self.locks.range(..line).next_back() else { return false };
         self.unlocks.range(*lock..line).next().is_none()
+    }
+}
+
+/// What a goroutine has put off; nothing of one that moved.
+fn all_put_off(process: &Process, goroutine: &Goroutine) -> Vec<PutOff> {
+    let deferred = process.deferred(goroutine).unwrap_or_default();
+    deferred.iter().map(|deferred| PutOff::of(process, deferred)).collect()
+}
+
+/// Whether anybody has the lock at all, now.
+fn is_locked(process: &Process, lock: RuntimeAddr) -> bool {
+    let thing = |on| process.thing(Wait { on, address: lock });
+    let is_mutex = |thing| matches!(thing, Thing::Mutex { is_locked: true, .. });
+    // An `RWMutex` begins with a mutex, which a writer has.
+    let is_rw = |thing| matches!(thing, Thing::RwMutex { n_leaving: 1.., .. });
+    thing(WaitOn::Mutex).is_some_and(is_mutex) || thing(WaitOn::RwMutex).is_some_and(is_rw)
+}
+
+impl PutOff {
+    /// Whether this is the call that will unlock `lock`, put off by the frame at that place.
+    fn unlocks(&self, frame_idx: usize, lock: RuntimeAddr) -> bool {
+        self.frame_idx == Some(frame_idx)
+            && self.on == Some(lock)
+            && UNLOCKS.contains(&self.function.as_str())
     }
 }
 

@@ -9,19 +9,26 @@
 
 mod cycles;
 mod deadlocks;
+mod deferred;
+mod detail;
 mod filter;
 mod group;
 mod holders;
 mod leaks;
 mod look;
+mod maps;
 mod names;
 mod shared;
+mod syscalls;
 
 pub use deadlocks::{Deadlocks, Link};
+pub use deferred::PutOff;
+pub use detail::{Detail, InSyscall, Polled, Waited};
 pub use filter::{BadFilter, Filter};
 pub use group::{Group, GroupBy, group};
-pub use holders::Evidence;
+pub use holders::{Evidence, Holder};
 pub use leaks::Leak;
-pub use look::{Creator, Look};
+pub use look::{Approach, Creator, Look};
+pub use maps::{MapUse, MapUser, Maps};
 pub use names::Line;
 pub use shared::{Company, company_of};

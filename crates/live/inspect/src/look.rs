@@ -3,13 +3,30 @@
 //! Start at [`Look::take`].
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use photofinish_goprocess::{
-    Goroutine, NumaNodes, Pc, PcKind, Process, ReadError, RuntimeAddr, StackEnd, Status, Thread,
+    Goroutine, NumaNodes, Pc, PcKind, Process, ReadError, RuntimeAddr, Snapshot, StackEnd, Status,
+    Thread, TraceError,
 };
 use photofinish_model::{CodeOrigin, Frame};
 
 use crate::names::{Line, Names, printed};
+
+/// Goroutines that run are sampled for so long at most.
+const SAMPLED_FOR: Duration = Duration::from_millis(150);
+
+/// How goroutines that run are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Approach {
+    /// They have no stack.
+    Unseen,
+    /// A clock samples them for a moment.
+    #[default]
+    Sampled,
+    /// The process is held still meanwhile.
+    Still,
+}
 
 /// Goroutines and threads as they were read, with names for everything on their stacks.
 #[derive(Debug)]
@@ -18,6 +35,10 @@ pub struct Look {
     pub goroutines: Vec<Goroutine>,
     /// The threads, by number.
     pub threads: Vec<Thread>,
+    /// For how long the process was held still.
+    pub held: Option<Duration>,
+    /// Why goroutines that run were not seen.
+    pub not_sampled: Option<TraceError>,
     names: Names,
     /// Names of start functions, wrappers seen through where the table tells.
     starts: HashMap<RuntimeAddr, Start>,
@@ -44,12 +65,34 @@ struct Start {
 }
 
 impl Look {
-    /// Reads everything. The process runs on.
+    /// Reads everything. The process runs on; its goroutines that run are sampled.
     ///
     /// # Errors
     /// The process is gone, or what it says makes no sense.
     pub fn take(process: &Process) -> Result<Look, ReadError> {
-        let snapshot = process.snapshot()?;
+        Look::take_by(process, Approach::Sampled)
+    }
+
+    /// Reads everything by `approach`.
+    ///
+    /// # Errors
+    /// As [`Look::take`]; or we have not the right to hold the process still.
+    pub fn take_by(process: &Process, approach: Approach) -> Result<Look, ReadError> {
+        let (mut snapshot, held) = match approach {
+            Approach::Still => {
+                let (snapshot, held) = process.snapshot_still()?;
+                (snapshot, Some(held))
+            }
+            Approach::Unseen | Approach::Sampled => (process.snapshot()?, None),
+        };
+        let sampled = match approach {
+            Approach::Sampled => process.sample_running(&mut snapshot.goroutines, SAMPLED_FOR),
+            Approach::Unseen | Approach::Still => Ok(()),
+        };
+        Ok(Look { held, not_sampled: sampled.err(), ..Look::of(process, snapshot) })
+    }
+
+    fn of(process: &Process, snapshot: Snapshot) -> Look {
         let mut names = Names::default();
         for goroutine in &snapshot.goroutines {
             let creation = creation_pc(goroutine);
@@ -62,7 +105,8 @@ impl Look {
         let cpu = |thread: &Thread| Some((thread.tid, thread.cpu?));
         let cpus = snapshot.threads.iter().filter_map(cpu).collect();
         let (goroutines, threads) = (snapshot.goroutines, snapshot.threads);
-        Ok(Look { goroutines, threads, names, starts, cpus, nodes: NumaNodes::read() })
+        let (held, not_sampled, nodes) = (None, None, NumaNodes::read());
+        Look { goroutines, threads, held, not_sampled, names, starts, cpus, nodes }
     }
 
     /// The goroutine of that number.

@@ -39,7 +39,10 @@ fn check(options: &BuildOptions) {
     let truth = BTreeSet::from([said(&running, "ring1"), said(&running, "ring2")]);
     assert_eq!(rings, truth, "{options:?}: {:?}", deadlocks.cycles);
     for link in deadlocks.cycles.iter().flatten() {
-        assert_eq!(link.evidence, Evidence::Likely, "{options:?}: {link:?}");
+        // Those of the first ring have put off the call of Unlock.
+        let is_proved = said(&running, "ring1").contains(&link.goroutine);
+        let evidence = if is_proved { Evidence::Proved } else { Evidence::Likely };
+        assert_eq!(link.evidence, evidence, "{options:?}: {link:?}");
         let goroutine = look.goroutine(link.goroutine).unwrap();
         assert!(goroutine.waits.iter().any(|wait| wait.address == link.waits_for));
     }

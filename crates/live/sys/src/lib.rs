@@ -9,6 +9,7 @@
 mod auxv;
 mod clock;
 mod denied;
+mod descriptors;
 mod error;
 mod maps;
 mod memory;
@@ -18,6 +19,7 @@ pub mod trace;
 
 pub use auxv::{AuxEntry, auxv, parse_auxv};
 pub use clock::monotonic_now;
+pub use descriptors::{Descriptor, Socket, Syscall, descriptor, syscall};
 pub use error::SysError;
 pub use maps::{Mapping, mappings};
 pub use memory::{ForeignMemory, Range};

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 ///
 /// The service is built normally and with -race. The normal build gets a short run of the load to compare with, then the
 /// whole load goes through a proxy: the normal build answers, a race build answers a share of it (canary), another gets a
-/// copy (mirror). Everything can stand in photofinish.toml; flags override it.
+/// copy (mirror); the normal build is looked at from outside meanwhile (catch). Everything can stand in photofinish.toml; flags override it.
 /// Exit status: 0 nothing found, 1 races found, 2 could not run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct HuntArgs {
@@ -116,7 +116,7 @@ struct LoadArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "The race builds")]
 struct WaysArgs {
-    /// The ways, all at once [default: canary,mirror; load where the service cannot be told its port]
+    /// The ways, all at once [default: canary,mirror,catch; load,catch where the service cannot be told its port]
     #[arg(long, value_name = "WAYS", value_delimiter = ',')]
     ways: Vec<Way>,
     /// How many of the requests the canary answers [default: 25%]
@@ -125,6 +125,9 @@ struct WaysArgs {
     /// How many of the requests the mirror gets a copy of [default: 100%]
     #[arg(long, value_name = "SHARE")]
     mirror: Option<Percent>,
+    /// What `catch` may spend of the processors' time at the normal build [default: 5%]
+    #[arg(long, value_name = "PERCENT")]
+    catch: Option<Percent>,
     /// What of the mirror's answers is compared with those that callers got [default: shape]
     #[arg(long, value_name = "WHAT")]
     compare: Option<CompareWhat>,
@@ -144,7 +147,7 @@ pub(crate) fn hunt(args: HuntArgs) -> anyhow::Result<ExitStatus> {
     let max_error_rate =
         args.load.max_error_rate.or(config.load.max_error_rate).map_or(0.05, |share| share.0);
     let Place { store: store_path, spool, .. } = args.store.place(&config)?;
-    let (plan, notes) = plan::plan(args, &config, spool)?;
+    let (plan, notes) = plan::plan(args, &config, spool, &store_path)?;
     let mut store = Store::open(&store_path).map_err(store_error)?;
     let rules = photofinish_store::OwnerRules::load(&plan.build.dir);
     let stop = stop_on_signal(&plan)?;

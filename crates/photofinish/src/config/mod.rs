@@ -153,19 +153,23 @@ pub(crate) struct HuntConfig {
     pub(crate) compare: Option<CompareWhat>,
     /// The normal build is asked again about what the canary failed in the middle, unsafe requests too.
     pub(crate) resend: Option<bool>,
+    /// What `catch` may spend of the processors' time at the normal build; 0% leaves it out.
+    pub(crate) catch: Option<Percent>,
     /// How long the next start of a crashed race build waits for somebody to acknowledge its findings.
     pub(crate) gate: Option<Span>,
 }
 
-/// How a race build gets traffic in a hunt.
+/// How races are looked for in a hunt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Way {
-    /// It answers a share of the requests
+    /// A race build answers a share of the requests
     Canary,
-    /// It gets a copy of the requests
+    /// A race build gets a copy of the requests
     Mirror,
-    /// It has the service's port alone, after the normal build, and the whole load
+    /// The normal build is looked at from outside
+    Catch,
+    /// A race build has the service's port alone, after the normal build, and the whole load
     Load,
 }
 

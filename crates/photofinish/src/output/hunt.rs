@@ -4,7 +4,7 @@
 use super::causes::{Cause, causes};
 use super::race::{accesses, explanation};
 use super::style::{BOLD, CYAN, DIM, GREEN, YELLOW, clean, paint, times};
-use super::{View, findings_table, hunt_ways, short_id};
+use super::{View, findings_table, hunt_found, hunt_ways, short_id};
 use photofinish_hunt::Outcome;
 use photofinish_model::{CodeOrigin, Kind, Race};
 use photofinish_store::{Finding, Repository, Sources};
@@ -40,6 +40,7 @@ pub(crate) fn print(
     if !findings.is_empty() {
         writeln!(out, "{}", paint(DIM, &"─".repeat(view.width.unwrap_or(100).min(100))))?;
         writeln!(out, "{}", findings_table(findings))?;
+        write!(out, "{}", hunt_found::table(outcome, findings))?;
     }
     write!(out, "{}", hunt_ways::table(outcome))?;
     for symptom in hunt_ways::symptoms(outcome, max_error_rate) {
@@ -110,7 +111,12 @@ fn verdict(outcome: &Outcome, findings: &[Finding], store: &Path) -> String {
     let Some(first) = findings.first() else {
         let answers = hunt_ways::by_race_builds(outcome);
         let none = paint(GREEN, "no race found");
+        let looked = outcome.catch.as_ref().map_or(0.0, |catch| catch.looked.as_secs_f64());
         return match answers {
+            0 if looked > 0.0 => format!(
+                "{none} in {looked:.0} s of looking at the normal build. That is no proof: longer (--for 10m) and requests that \
+                 reach other code find more."
+            ),
             0 => format!("{none}, but no race build answered a request: nothing can be said"),
             _ => format!(
                 "{none} in {answers} requests to race builds. That is no proof: longer load (--for 10m), more of it \

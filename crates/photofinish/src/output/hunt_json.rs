@@ -1,7 +1,7 @@
 //! What a hunt came to, for programs. Keys are a promise: docs/json.md.
 
 use super::load_json;
-use photofinish_hunt::{Outcome, SeenFinding, Through, VariantOutcome};
+use photofinish_hunt::{CatchOutcome, Outcome, SeenFinding, Through, VariantOutcome};
 use photofinish_store::Finding;
 use photofinish_store::json::{FindingJson, RaceJson};
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ pub(crate) fn print(outcome: &Outcome, findings: &[Finding]) -> std::io::Result<
         "load": outcome.load().map(|load| load_json::value(load, &[])),
         "variants": outcome.variants.iter().map(|each| variant(outcome, each)).collect::<Vec<_>>(),
         "proxy": outcome.through.as_ref().map(proxy),
+        "catch": outcome.catch.as_ref().map(catch),
         "go_version": outcome.go_version,
         "light": outcome.light,
     });
@@ -67,6 +68,16 @@ fn proxy(through: &Through) -> Value {
     value["differences"] = json!(through.differences);
     value["lost_to_the_canary"] = json!(through.lost_to_the_canary());
     value
+}
+
+/// What `catch` did on the normal build.
+fn catch(catch: &CatchOutcome) -> Value {
+    json!({
+        "looked_ms": catch.looked.as_millis() as u64,
+        "samples": catch.samples,
+        "share": catch.share,
+        "failure": catch.failure,
+    })
 }
 
 fn variant(outcome: &Outcome, variant: &VariantOutcome) -> Value {

@@ -1,8 +1,8 @@
 //! How the builds of a hunt did, for a person: a row for what callers saw, one for each build behind the proxy, what it
 //! all cost, and what went wrong besides the findings.
 
-use super::style::{DIM, paint, times};
-use photofinish_hunt::{Outcome, Through, Variant, VariantOutcome};
+use super::style::{DIM, clean, paint, times};
+use photofinish_hunt::{CatchOutcome, Outcome, Through, Variant, VariantOutcome};
 use photofinish_load::Summary;
 use photofinish_proxy::{MirrorFigures, VariantFigures};
 use std::time::Duration;
@@ -33,6 +33,14 @@ pub(super) fn table(outcome: &Outcome) -> String {
                 text += &format!("{}\n", row(&name, behind(outcome, variant, figures)));
             }
         }
+    }
+    if let Some(catch) = outcome.catch.as_ref().filter(|catch| !catch.looked.is_zero()) {
+        let [findings, first] = found(outcome, Variant::Catch);
+        let mut cells = Cells::default();
+        (cells[0], cells[1]) = (findings, first);
+        let name = if outcome.through.is_some() { "  catch" } else { "catch" };
+        text += &format!("{}\n", row(name, cells));
+        text += &format!("{}\n", paint(DIM, &looked(catch)));
     }
     for line in meaning(outcome) {
         text += &format!("{}\n", paint(DIM, &line));
@@ -105,7 +113,7 @@ fn figures(through: &Through, variant: Variant) -> Option<&VariantFigures> {
         Variant::Stable => Some(&status.stable),
         Variant::Canary => status.canary.as_ref().map(|canary| &canary.variant),
         Variant::Mirror => status.mirrors.first().map(|mirror| &mirror.variant),
-        Variant::Race => None,
+        Variant::Race | Variant::Catch => None,
     }
 }
 
@@ -166,6 +174,16 @@ fn copies(mirror: &MirrorFigures, differences: u64) -> String {
     line
 }
 
+/// What `catch` did.
+fn looked(catch: &CatchOutcome) -> String {
+    format!(
+        "catch: looked at the normal build for {:.1} s and held its threads {}, at {:.2} % of the processors' time",
+        catch.looked.as_secs_f64(),
+        times(catch.samples),
+        catch.share * 100.0,
+    )
+}
+
 /// What the detector costs a service that has the machine to itself, measured.
 fn price_alone(stable: &VariantOutcome, race: &VariantOutcome) -> Option<String> {
     let (of_stable, of_race) = (stable.load.as_ref()?, race.load.as_ref()?);
@@ -215,6 +233,9 @@ pub(super) fn symptoms(outcome: &Outcome, max_error_rate: f64) -> Vec<String> {
             ));
         }
     }
+    if let Some(failure) = outcome.catch.as_ref().and_then(|catch| catch.failure.as_ref()) {
+        symptoms.push(format!("catch could not look at the normal build: {}", clean(failure)));
+    }
     for variant in &outcome.variants {
         let (name, log) = (build_name(variant.variant), variant.log.display());
         if variant.starts > 1 {
@@ -240,5 +261,6 @@ pub(super) fn build_name(variant: Variant) -> &'static str {
         Variant::Race => "race build",
         Variant::Canary => "canary",
         Variant::Mirror => "mirror",
+        Variant::Catch => "catch",
     }
 }

@@ -31,6 +31,8 @@ struct GoroutineJson<'a> {
     user_frame: Option<FrameJson<'a>>,
     stack: Vec<FrameJson<'a>>,
     stack_complete: bool,
+    /// `memory`, `sample` or `stop`; null without a stack.
+    stack_seen_by: Option<&'static str>,
     system: bool,
     settled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,7 +53,7 @@ struct CreatorJson<'a> {
 }
 
 #[derive(Serialize)]
-struct FrameJson<'a> {
+pub(super) struct FrameJson<'a> {
     function: &'a str,
     file: Option<&'a str>,
     line: Option<u32>,
@@ -211,13 +213,14 @@ fn value<'a>(look: &'a Look, goroutine: &'a Goroutine, all_frames: bool) -> Goro
         user_frame: look.user_frame(goroutine).map(frame),
         stack: look.every_line(goroutine).filter(is_shown).map(|line| frame(&line.frame)).collect(),
         stack_complete: goroutine.stack_end == StackEnd::Complete,
+        stack_seen_by: (!goroutine.stack.is_empty()).then(|| goroutine.seen.word()),
         system: look.is_system(goroutine),
         settled: goroutine.settled,
         company: None,
     }
 }
 
-fn frame(frame: &Frame) -> FrameJson<'_> {
+pub(super) fn frame(frame: &Frame) -> FrameJson<'_> {
     FrameJson {
         function: &frame.function,
         file: frame.file.as_deref(),

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use photofinish_goprocess::{Goroutine, Status};
+use photofinish_goprocess::{Goroutine, Seen, Status};
 use photofinish_inspect::{Company, Deadlocks, Look, company_of};
 use photofinish_model::Stack;
 use photofinish_store::Sources;
@@ -31,7 +31,10 @@ pub(crate) fn goroutine(
     }
     if !goroutine.settled {
         let why = match goroutine.status {
-            Status::Running => "it runs, so there is no stack to read without stopping it",
+            Status::Running if goroutine.seen == Seen::Sample => {
+                "it runs: this is where a clock saw it, it has gone on since"
+            }
+            Status::Running => "it runs, and was not seen: with --stop it is held and read",
             _ => "it moved each time it was read",
         };
         writeln!(out, "  {}", paint(YELLOW, why))?;

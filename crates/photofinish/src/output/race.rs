@@ -18,7 +18,11 @@ const GROUPS: usize = 6;
 
 /// `race` for a person, fitted to the terminal.
 pub(crate) fn race_text(race: &Race) -> String {
-    let mut view = View { width: terminal_width(), ..View::default() };
+    race_text_in(race, &mut View { width: terminal_width(), ..View::default() })
+}
+
+/// `race` for a person, as `view` shows stacks.
+pub(crate) fn race_text_in(race: &Race, view: &mut View) -> String {
     let pattern = Pattern::of(race);
     let mut text = format!(
         "{}  {}  {}\n",
@@ -29,7 +33,7 @@ pub(crate) fn race_text(race: &Race) -> String {
     text.push('\n');
     text.push_str(&explanation(race, pattern, view.width));
     text.push('\n');
-    text.push_str(&accesses(race, &mut view));
+    text.push_str(&accesses(race, view));
     text
 }
 

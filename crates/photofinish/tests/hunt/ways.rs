@@ -74,6 +74,26 @@ fn a_mirror_without_a_canary_sees_every_request_and_no_caller_meets_a_race_build
 }
 
 #[test]
+fn the_normal_build_is_looked_at_from_outside_while_it_serves() {
+    if !photofinish_testkit::may_catch() {
+        return;
+    }
+    let place = Place::new();
+    let flags = ["--ways", "catch", "--catch", "60%", "--for", "20s", "--baseline", "0"];
+    let output = place.hunt(&[&flags[..], &["--format", "json"]].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", talk(&output));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(names(&found), ["stable"]);
+    assert_eq!(found["catch"]["failure"], Value::Null, "{}", found["catch"]);
+    assert!(found["catch"]["samples"].as_u64().unwrap() > 0, "{}", found["catch"]);
+    let by_catch = |finding: &&Value| finding["variant"] == "catch";
+    let caught = found["findings"].as_array().unwrap().iter().find(by_catch);
+    let caught = caught.unwrap_or_else(|| panic!("{found:#}"));
+    assert_eq!(caught["detector"], "photofinish");
+    assert!(caught["first_after_ms"].as_u64().is_some() && caught["new"] == true, "{caught:#}");
+}
+
+#[test]
 fn answers_that_only_a_race_build_breaks_are_a_finding() {
     let place = Place::new();
     let broken = place.hunt(&[&SUMMARIES[..], &["--env", "BREAK=1"]].concat());

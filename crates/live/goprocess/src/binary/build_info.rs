@@ -23,6 +23,8 @@ pub struct BuildInfo {
     pub path: Option<String>,
     /// The module of its main package.
     pub module: Option<String>,
+    /// Its version: `v1.4.2`, or one made of the commit; `None` where the go command knew none.
+    pub module_version: Option<String>,
     /// Flags and environment: `-race`, `CGO_ENABLED`, `vcs.revision`, …
     pub settings: Vec<(String, String)>,
 }
@@ -75,7 +77,12 @@ fn parse(blob: &[u8]) -> Option<BuildInfo> {
         let Some((kind, rest)) = line.split_once('\t') else { continue };
         match kind {
             "path" => info.path = Some(rest.to_owned()),
-            "mod" => info.module = rest.split('\t').next().map(str::to_owned),
+            "mod" => {
+                let mut fields = rest.split('\t');
+                info.module = fields.next().map(str::to_owned);
+                let version = fields.next().filter(|version| version.starts_with('v'));
+                info.module_version = version.map(str::to_owned);
+            }
             "build" => {
                 if let Some((name, value)) = rest.split_once('=') {
                     info.settings.push((name.to_owned(), unquote(value)));

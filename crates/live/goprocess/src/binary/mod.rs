@@ -13,10 +13,12 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use object::read::ReadCache;
 use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol};
 
+use crate::variables::Sections;
 use crate::{LinkAddr, OpenError};
 
 /// What the processor is.
@@ -38,6 +40,7 @@ pub struct Binary {
     sections: Vec<Section>,
     segments: Vec<Segment>,
     symbols: HashMap<&'static str, Symbol>,
+    debug: OnceLock<Option<Sections>>,
 }
 
 /// A variable's place.
@@ -114,6 +117,7 @@ impl Binary {
             sections,
             segments,
             symbols,
+            debug: OnceLock::new(),
         })
     }
 
@@ -181,6 +185,11 @@ impl Binary {
         self.segments.iter().filter(|segment| segment.executable).any(|segment| {
             address.0.checked_sub(segment.address.0).is_some_and(|skip| skip < segment.size)
         })
+    }
+
+    /// Debug information, read when it is first asked for.
+    pub(crate) fn debug_sections(&self) -> Option<&Sections> {
+        self.debug.get_or_init(|| Sections::load(self)).as_ref()
     }
 
     /// The file itself.

@@ -109,9 +109,13 @@ impl Reader<'_> {
         let inside = u32::try_from(memory::word(self.memory, procid)?).ok()?;
         let thread = self.stopped.get(self.threads.get(&inside)?)?;
         let (lo, hi) = raw.stack();
-        // Elsewhere it is on the runtime's own stack, or in a signal handler.
         let is_on_stack = lo < thread.sp && thread.sp < hi && thread.sp.is_multiple_of(8);
-        is_on_stack.then_some((Pc { address: thread.pc, kind: PcKind::Exact }, thread.sp))
+        if is_on_stack {
+            return Some((Pc { address: thread.pc, kind: PcKind::Exact }, thread.sp));
+        }
+        // It is on the runtime's own stack, or in a signal handler: where it left its own was put down.
+        let (pc, sp) = raw.left_at().filter(|(pc, _)| self.unwinder.is_switch(*pc))?;
+        Some((Pc { address: pc, kind: PcKind::Return }, sp))
     }
 
     /// What each waits for: its places in queues (`runtime.sudog`), one for each case of a select.

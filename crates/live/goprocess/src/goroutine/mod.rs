@@ -3,12 +3,15 @@
 //! Not here: reading them (`read`), names for addresses (`symbols`). Start at [`Goroutine`].
 
 mod batch;
+mod conds;
 mod labels;
 pub(crate) mod raw;
 pub(crate) mod read;
 pub(crate) mod semaphores;
-mod waits;
+pub(crate) mod still;
+pub(crate) mod waits;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use self::raw::Mark;
@@ -48,6 +51,8 @@ pub struct Goroutine {
     pub stack: Vec<Pc>,
     /// How the stack ends.
     pub stack_end: StackEnd,
+    /// How the stack was come by.
+    pub seen: Seen,
     /// It did not move while it was read.
     pub settled: bool,
     /// Changes when it moves.
@@ -122,22 +127,47 @@ pub enum StackEnd {
     Unread,
 }
 
+/// How a stack was come by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Seen {
+    /// It was read where the runtime had put it down.
+    #[default]
+    Memory,
+    /// The goroutine ran, and a clock sampled its thread: there it was at about that time.
+    Sample,
+    /// The goroutine ran, and its thread was held still.
+    Stop,
+}
+
 /// Says what each waits for where it did not say so itself.
 pub(crate) fn add_semaphores(process: &Process, goroutines: &mut [Goroutine]) {
-    let is_silent =
-        |found: &&mut Goroutine| found.waits.is_empty() && waits::is_on_semaphore(found);
-    let mut silent: Vec<&mut Goroutine> = goroutines.iter_mut().filter(is_silent).collect();
-    if !silent.is_empty()
+    let is_silent = |found: &Goroutine| found.waits.is_empty() && waits::is_on_semaphore(found);
+    if goroutines.iter().any(is_silent)
         && let Some(table) = process.semaphores()
     {
-        let waiters = table.waiters(process.memory(), process.layout());
-        for goroutine in &mut silent {
+        add_waiters(goroutines, &table.waiters(process.memory(), process.layout()));
+    }
+    tell_by_frames(process, goroutines);
+}
+
+/// What each waits for as its stack says, where the runtime says less.
+pub(crate) fn tell_by_frames(process: &Process, goroutines: &mut [Goroutine]) {
+    waits::tell_wait_groups(process, goroutines);
+    conds::tell_conds(process, goroutines);
+}
+
+/// The same by what the runtime's table of semaphores said.
+pub(crate) fn add_waiters(
+    goroutines: &mut [Goroutine],
+    waiters: &HashMap<RuntimeAddr, RuntimeAddr>,
+) {
+    for goroutine in goroutines {
+        if goroutine.waits.is_empty() && waits::is_on_semaphore(goroutine) {
             let semaphore = waiters.get(&goroutine.address);
             let reason = goroutine.wait_reason.as_deref();
             goroutine.waits.extend(semaphore.map(|at| waits::of_semaphore(*at, reason)));
         }
     }
-    waits::tell_wait_groups(process, goroutines);
 }
 
 impl Status {
@@ -174,6 +204,17 @@ impl Goroutine {
     /// Whether it stands as `before`, another reading of the same goroutine, had it.
     pub fn stands_as(&self, before: &Goroutine) -> bool {
         self.id == before.id && self.mark == before.mark && self.stack == before.stack
+    }
+}
+
+impl Seen {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Seen::Memory => "memory",
+            Seen::Sample => "sample",
+            Seen::Stop => "stop",
+        }
     }
 }
 

@@ -54,6 +54,15 @@ impl<'a> RawG<'a> {
             Status::Syscall => (self.layout.g_syscallpc, self.layout.g_syscallsp),
             _ => (self.layout.g_sched_pc, self.layout.g_sched_sp),
         };
+        self.place(pc, sp)
+    }
+
+    /// Where a goroutine was when it last left its own stack.
+    pub(crate) fn left_at(&self) -> Option<(RuntimeAddr, u64)> {
+        self.place(self.layout.g_sched_pc, self.layout.g_sched_sp)
+    }
+
+    fn place(&self, pc: u16, sp: u16) -> Option<(RuntimeAddr, u64)> {
         let (lo, hi) = self.stack();
         let (pc, sp) = (self.word(pc), self.word(sp));
         (pc != 0 && sp.is_multiple_of(8) && lo < sp && sp < hi).then_some((RuntimeAddr(pc), sp))
@@ -121,6 +130,21 @@ impl<'a> RawG<'a> {
 
     pub(crate) fn waiting(&self) -> RuntimeAddr {
         RuntimeAddr(self.word(self.layout.g_waiting))
+    }
+
+    /// The first of its calls put off (`runtime._defer`).
+    pub(crate) fn deferred(&self) -> RuntimeAddr {
+        RuntimeAddr(self.word(self.layout.g_defer))
+    }
+
+    /// Its own timer.
+    pub(crate) fn timer(&self) -> RuntimeAddr {
+        RuntimeAddr(self.word(self.layout.g_timer))
+    }
+
+    /// When a sleep ends, by the runtime's clock; only from Go 1.23 on.
+    pub(crate) fn sleeps_until(&self) -> Option<u64> {
+        self.layout.g_sleep_when.map(|field| self.word(field))
     }
 
     pub(crate) fn labels(&self) -> RuntimeAddr {

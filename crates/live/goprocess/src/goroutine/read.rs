@@ -14,7 +14,7 @@ use super::batch::{Batch, Detail};
 use super::labels::LabelCache;
 use super::raw::RawG;
 use super::waits::of_semaphore;
-use super::{Goroutine, Pc, StackEnd, Status, WaitOn};
+use super::{Goroutine, Pc, Seen, StackEnd, Status, WaitOn};
 use crate::memory::{self, Memory};
 use crate::unwind::{Unwinder, Window};
 use crate::{Layout, ReadError, RuntimeAddr, StoppedThread};
@@ -23,7 +23,7 @@ use crate::{Layout, ReadError, RuntimeAddr, StoppedThread};
 const BATCH: usize = 32;
 /// Bytes of a stack read at first, and for those that turn out deeper.
 const SHALLOW: u64 = 8 << 10;
-const DEEP: u64 = 1 << 20;
+pub(super) const DEEP: u64 = 1 << 20;
 /// How often one that moves is read.
 const ATTEMPTS: usize = 6;
 /// More frames than this are not kept.
@@ -39,13 +39,15 @@ pub(crate) struct Reader<'a> {
     pub(crate) threads: HashMap<u32, u32>,
     /// Where threads stood that no longer move, by our numbers.
     pub(crate) stopped: HashMap<u32, StoppedThread>,
+    /// Nothing moves: each goroutine is read once.
+    pub(crate) is_still: bool,
     /// The runtime's clock.
     pub(crate) now: Option<u64>,
-    labels: LabelCache,
+    pub(super) labels: LabelCache,
 }
 
 /// How one goroutine of a batch came out.
-enum Outcome {
+pub(super) enum Outcome {
     Read(Box<Goroutine>),
     /// Dead, or not begun.
     None,
@@ -64,7 +66,17 @@ impl<'a> Reader<'a> {
     ) -> Reader<'a> {
         let labels = LabelCache::default();
         let (threads, stopped) = (HashMap::new(), HashMap::new());
-        Reader { memory, layout, unwinder, wait_reasons, threads, stopped, now: None, labels }
+        Reader {
+            memory,
+            layout,
+            unwinder,
+            wait_reasons,
+            threads,
+            stopped,
+            is_still: false,
+            now: None,
+            labels,
+        }
     }
 
     /// The goroutines at `addresses`, the dead left out.
@@ -120,6 +132,17 @@ impl<'a> Reader<'a> {
         addresses: &[RuntimeAddr],
         window: u64,
     ) -> Result<Vec<Outcome>, ReadError> {
+        let mut batch = self.copy_batch(addresses, window)?;
+        (batch.after, batch.was_read_again) = self.read_gs(addresses)?;
+        Ok((0..addresses.len()).map(|g_idx| self.outcome(&mut batch, g_idx)).collect())
+    }
+
+    /// The first reading of a batch, and what hangs on it.
+    pub(super) fn copy_batch<'b>(
+        &self,
+        addresses: &'b [RuntimeAddr],
+        window: u64,
+    ) -> Result<Batch<'b>, ReadError> {
         let (before, was_read) = self.read_gs(addresses)?;
         let mut batch = Batch {
             addresses,
@@ -132,28 +155,35 @@ impl<'a> Reader<'a> {
         };
         self.read_details(&mut batch, window)?;
         self.read_queues(&mut batch)?;
-        (batch.after, batch.was_read_again) = self.read_gs(addresses)?;
-        Ok((0..addresses.len()).map(|g_idx| self.outcome(&mut batch, g_idx)).collect())
+        Ok(batch)
     }
 
-    fn outcome(&mut self, batch: &mut Batch<'_>, g_idx: usize) -> Outcome {
+    pub(super) fn outcome(&mut self, batch: &mut Batch<'_>, g_idx: usize) -> Outcome {
         let detail = std::mem::take(&mut batch.details[g_idx]);
         let Some(raw) = batch.raw(g_idx, self.layout) else { return Outcome::None };
         if !raw.is_plausible() {
             return Outcome::None;
         }
-        let Some(again) = batch.raw_again(g_idx, self.layout) else { return Outcome::Moved };
-        if raw.mark() != again.mark() || raw.is_scanned() {
-            return Outcome::Moved;
+        if !self.is_still {
+            let Some(again) = batch.raw_again(g_idx, self.layout) else { return Outcome::Moved };
+            if raw.mark() != again.mark() || raw.is_scanned() {
+                return Outcome::Moved;
+            }
         }
         let Some(status) = raw.status() else { return Outcome::None };
-        if status == Status::CopyStack {
+        if status == Status::CopyStack && !self.is_still {
             return Outcome::Moved;
         }
         let walk = self.walk(raw, &detail, &batch.bytes);
         let Ok((stack, stack_end)) = walk else { return Outcome::Deeper };
         let mut goroutine = self.goroutine(batch.addresses[g_idx], raw, status, detail);
-        goroutine.settled = status != Status::Running || !self.memory.is_live();
+        goroutine.settled = match status {
+            Status::Running => self.is_still || !self.memory.is_live(),
+            status => status != Status::CopyStack,
+        };
+        if status == Status::Running && self.is_still && !stack.is_empty() {
+            goroutine.seen = Seen::Stop;
+        }
         (goroutine.stack, goroutine.stack_end) = (stack, stack_end);
         Outcome::Read(Box::new(goroutine))
     }
@@ -212,6 +242,7 @@ impl<'a> Reader<'a> {
             labels: self.labels.get(self.memory, self.layout, raw.labels()),
             stack: Vec::new(),
             stack_end: StackEnd::Unread,
+            seen: Seen::Memory,
             settled: false,
             mark: raw.mark(),
         }

@@ -28,7 +28,7 @@ pub(super) fn is_on_semaphore(goroutine: &Goroutine) -> bool {
 }
 
 /// To Go 1.23 a WaitGroup's waiters are called as others are: the stack tells.
-pub(super) fn tell_wait_groups(process: &Process, goroutines: &mut [Goroutine]) {
+pub(crate) fn tell_wait_groups(process: &Process, goroutines: &mut [Goroutine]) {
     let mut known = std::collections::HashMap::new();
     for goroutine in goroutines {
         if goroutine.wait_reason.as_deref() != Some("semacquire") {

@@ -120,7 +120,7 @@ impl<'a> Function<'a> {
     }
 
     /// Where the table `number` of values by instruction begins.
-    pub(super) fn pcdata(&self, number: u32) -> Option<u32> {
+    pub(crate) fn pcdata(&self, number: u32) -> Option<u32> {
         if number >= self.u32(N_PCDATA)? {
             return None;
         }
@@ -128,7 +128,7 @@ impl<'a> Function<'a> {
     }
 
     /// Where the data `number` of the function lies.
-    pub(super) fn funcdata(&self, number: u32) -> Option<LinkAddr> {
+    pub(crate) fn funcdata(&self, number: u32) -> Option<LinkAddr> {
         let n_funcdata = u8_at(&self.symbols.table, self.record.checked_add(N_FUNCDATA)?)?;
         if number >= u32::from(n_funcdata) {
             return None;
@@ -139,7 +139,7 @@ impl<'a> Function<'a> {
         Some(LinkAddr(self.symbols.gofunc.0.checked_add(u64::from(offset))?))
     }
 
-    pub(super) fn value(&self, table: u32, pc: LinkAddr) -> Option<i32> {
+    pub(crate) fn value(&self, table: u32, pc: LinkAddr) -> Option<i32> {
         let start = self.symbols.values.checked_add(usize::try_from(table).ok()?)?;
         let bytes = self.symbols.table.get(start..)?;
         value_at(bytes, pc.0.checked_sub(self.entry.0)?, self.symbols.quantum)

@@ -87,9 +87,8 @@ impl Code {
         let registers = from << 4 | to;
         let immediate = u64::from(immediate as u32);
         let offset = u64::from(offset as u16);
-        self.instructions.push(
-            immediate << 32 | offset << 16 | u64::from(registers) << 8 | u64::from(code),
-        );
+        self.instructions
+            .push(immediate << 32 | offset << 16 | u64::from(registers) << 8 | u64::from(code));
     }
 
     pub(super) fn set(&mut self, to: Reg, value: i32) {

@@ -25,7 +25,7 @@ const CLOEXEC: libc::c_ulong = 8;
 /// `disabled`.
 const DISABLED: u64 = 1;
 /// `exclude_kernel`, `exclude_hv`, `exclude_callchain_kernel`.
-const USER_ONLY: u64 = 1 << 5 | 1 << 6 | 1 << 21;
+pub(super) const USER_ONLY: u64 = 1 << 5 | 1 << 6 | 1 << 21;
 const PAGE: usize = 4096;
 /// Pages of a ring behind its first: a power of two.
 const RING_PAGES: usize = 8;
@@ -77,22 +77,22 @@ pub struct Breakpoint {
 /// `struct perf_event_attr`, as of its version 5.
 #[repr(C)]
 #[derive(Clone, Debug, Default)]
-struct Attr {
-    kind: u32,
-    size: u32,
+pub(super) struct Attr {
+    pub(super) kind: u32,
+    pub(super) size: u32,
     config: u64,
-    sample_period: u64,
-    sample_type: u64,
+    pub(super) sample_period: u64,
+    pub(super) sample_type: u64,
     read_format: u64,
-    flags: u64,
+    pub(super) flags: u64,
     wakeup_events: u32,
     bp_type: u32,
     bp_addr: u64,
     bp_len: u64,
     branch_sample_type: u64,
-    sample_regs_user: u64,
-    sample_stack_user: u32,
-    clockid: i32,
+    pub(super) sample_regs_user: u64,
+    pub(super) sample_stack_user: u32,
+    pub(super) clockid: i32,
     sample_regs_intr: u64,
     aux_watermark: u32,
     sample_max_stack: u16,
@@ -100,7 +100,7 @@ struct Attr {
 }
 
 #[derive(Debug)]
-struct Ring {
+pub(super) struct Ring {
     start: NonNull<u8>,
 }
 
@@ -206,18 +206,7 @@ impl Breakpoint {
     }
 
     fn open(tid: u32, attr: Attr) -> Result<Breakpoint, TraceError> {
-        let (any_cpu, no_group) = (-1_i32, -1_i32);
-        // SAFETY: the kernel reads `attr`, whose `size` field says how long it is; the rest are numbers.
-        let fd = unsafe {
-            libc::syscall(libc::SYS_perf_event_open, &attr, tid, any_cpu, no_group, CLOEXEC)
-        };
-        let fd = RawFd::try_from(fd).ok().filter(|fd| *fd >= 0);
-        let Some(fd) = fd else {
-            let cause = io::Error::last_os_error();
-            return Err(TraceError::Breakpoint { tid, cause });
-        };
-        // SAFETY: the kernel just made this descriptor, and nobody else has it.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        let fd = attr.open(tid).map_err(|cause| TraceError::Breakpoint { tid, cause })?;
         Ok(Breakpoint {
             tid,
             fd,
@@ -239,7 +228,10 @@ impl Breakpoint {
         // which the kernel reads and whose `size` field says how long it is.
         let result = unsafe { libc::ioctl(self.fd.as_raw_fd(), request, argument) };
         if result < 0 {
-            return Err(TraceError::Breakpoint { tid: self.tid, cause: io::Error::last_os_error() });
+            return Err(TraceError::Breakpoint {
+                tid: self.tid,
+                cause: io::Error::last_os_error(),
+            });
         }
         Ok(())
     }
@@ -294,10 +286,23 @@ impl Attr {
             ..Attr::default()
         }
     }
+
+    /// The event on thread `tid`, on whatever processor it runs.
+    pub(super) fn open(&self, tid: u32) -> io::Result<OwnedFd> {
+        let (any_cpu, no_group) = (-1_i32, -1_i32);
+        // SAFETY: the kernel reads `self`, whose `size` field says how long it is; the rest are numbers.
+        let fd = unsafe {
+            libc::syscall(libc::SYS_perf_event_open, self, tid, any_cpu, no_group, CLOEXEC)
+        };
+        let fd = RawFd::try_from(fd).ok().filter(|fd| *fd >= 0);
+        let fd = fd.ok_or_else(io::Error::last_os_error)?;
+        // SAFETY: the kernel just made this descriptor, and nobody else has it.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    }
 }
 
 impl Ring {
-    fn of(fd: RawFd) -> io::Result<Ring> {
+    pub(super) fn of(fd: RawFd) -> io::Result<Ring> {
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new mapping at a place that the kernel chooses.
         let start = unsafe {
@@ -312,7 +317,7 @@ impl Ring {
     }
 
     /// The samples that the kernel wrote since the last call.
-    fn take(&mut self) -> Vec<Hit> {
+    pub(super) fn take(&mut self) -> Vec<Hit> {
         let head = self.word(HEAD).load(Ordering::Acquire);
         let mut tail = self.word(TAIL).load(Ordering::Relaxed);
         let mut hits = Vec::new();

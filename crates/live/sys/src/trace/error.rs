@@ -30,6 +30,15 @@ pub enum TraceError {
         #[source]
         cause: io::Error,
     },
+    /// The kernel gave no clock to sample a thread by.
+    #[error("cannot sample thread {tid}")]
+    Sample {
+        /// The thread.
+        tid: u32,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
     /// The kernel did not take the program that stops a thread.
     #[error("cannot load the program that stops a thread at a breakpoint")]
     Program {
@@ -67,7 +76,9 @@ impl TraceError {
             TraceError::Traced { .. } => {
                 Some("a process has one tracer at a time: end that one".to_owned())
             }
-            TraceError::Breakpoint { cause, .. } => breakpoint_hint(cause),
+            TraceError::Breakpoint { cause, .. } | TraceError::Sample { cause, .. } => {
+                breakpoint_hint(cause)
+            }
             TraceError::Program { cause } => program_hint(cause),
             TraceError::Architecture { .. } => {
                 Some("use a race build beside it: photofinish hunt".to_owned())
@@ -81,7 +92,9 @@ impl TraceError {
     pub fn is_gone(&self) -> bool {
         match self {
             TraceError::Process(SysError::Gone { .. }) => true,
-            TraceError::Breakpoint { cause, .. } => cause.raw_os_error() == Some(libc::ESRCH),
+            TraceError::Breakpoint { cause, .. } | TraceError::Sample { cause, .. } => {
+                cause.raw_os_error() == Some(libc::ESRCH)
+            }
             _ => false,
         }
     }

@@ -10,8 +10,10 @@
 
 mod bpf;
 mod breakpoint;
+mod clock_sample;
 mod cost;
 mod error;
+mod freeze;
 mod namespace;
 mod priority;
 mod probes;
@@ -21,8 +23,10 @@ mod sample;
 mod tracer;
 
 pub use breakpoint::{Breakpoint, Watching};
+pub use clock_sample::ClockSampler;
 pub use cost::trap_cost;
 pub use error::TraceError;
+pub use freeze::{Frozen, StillThread, freeze};
 pub use priority::{hurry, thread_cpu_time};
 pub use probes::{Planted, Probe, ProbeProgram};
 pub use program::{Note, PLACES, StopProgram};

@@ -17,7 +17,8 @@ impl Namespace {
     pub(super) fn of(pid: u32) -> Result<Namespace, TraceError> {
         let failed = |cause| TraceError::Process(SysError::of(pid, "find the namespace", cause));
         let found = fs::metadata(format!("/proc/{pid}/ns/pid")).map_err(failed)?;
-        let device = u64::from(libc::major(found.dev())) << 20 | u64::from(libc::minor(found.dev()));
+        let device =
+            u64::from(libc::major(found.dev())) << 20 | u64::from(libc::minor(found.dev()));
         Ok(Namespace { device, inode: found.ino() })
     }
 }

@@ -26,6 +26,28 @@ pub enum Register {
     R15 = 15,
 }
 
+impl Register {
+    /// All of them, by number.
+    pub const ALL: [Register; 16] = [
+        Register::Rax,
+        Register::Rcx,
+        Register::Rdx,
+        Register::Rbx,
+        Register::Rsp,
+        Register::Rbp,
+        Register::Rsi,
+        Register::Rdi,
+        Register::R8,
+        Register::R9,
+        Register::R10,
+        Register::R11,
+        Register::R12,
+        Register::R13,
+        Register::R14,
+        Register::R15,
+    ];
+}
+
 /// What the registers held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Registers {
@@ -39,6 +61,11 @@ impl Registers {
     /// The value of `register`.
     pub fn get(&self, register: Register) -> u64 {
         self.general[register as usize]
+    }
+
+    /// Makes `register` hold `value`.
+    pub fn set(&mut self, register: Register, value: u64) {
+        self.general[register as usize] = value;
     }
 
     /// The value of the register that instructions encode as `number`.

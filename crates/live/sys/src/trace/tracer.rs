@@ -172,7 +172,7 @@ impl Drop for Stopped {
     }
 }
 
-enum Status {
+pub(super) enum Status {
     Ended,
     Stopped { signal: i32, event: i32 },
 }
@@ -199,20 +199,25 @@ fn next(pid: u32) -> Option<(u32, Status)> {
     if is_end && tid == pid {
         return Some((tid, Status::Ended));
     }
+    Some((tid, state_of(tid)?))
+}
+
+/// What thread `tid`, which this thread of ours traces, came to since it was asked for last. One that is not
+/// there counts as ended.
+pub(super) fn state_of(tid: u32) -> Option<Status> {
     let mut status = 0;
     let how = libc::__WALL | libc::__WNOTHREAD | libc::WNOHANG;
     // SAFETY: the kernel fills `status`, which is ours.
     let waited = unsafe { libc::waitpid(tid as libc::pid_t, &mut status, how) };
-    if waited <= 0 {
+    if waited == 0 {
         return None;
     }
-    if libc::WIFSTOPPED(status) {
-        return Some((
-            tid,
-            Status::Stopped { signal: libc::WSTOPSIG(status), event: status >> 16 },
-        ));
-    }
-    Some((tid, Status::Ended))
+    let is_stop = waited > 0 && libc::WIFSTOPPED(status);
+    Some(if is_stop {
+        Status::Stopped { signal: libc::WSTOPSIG(status), event: status >> 16 }
+    } else {
+        Status::Ended
+    })
 }
 
 fn seize(tid: u32) -> io::Result<()> {
@@ -232,15 +237,15 @@ fn is_own_thread(tid: &str) -> bool {
     std::path::Path::new("/proc/self/task").join(tid).exists()
 }
 
-fn ptrace(request: libc::c_uint, tid: u32, data: usize) -> io::Result<()> {
-    // SAFETY: the requests used here (SEIZE, CONT, LISTEN) take numbers and no pointers. On a thread that
+pub(super) fn ptrace(request: libc::c_uint, tid: u32, data: usize) -> io::Result<()> {
+    // SAFETY: the requests used here (SEIZE, INTERRUPT, CONT, LISTEN, DETACH) take numbers and no pointers. On a thread that
     // is not ours, or is not stopped, the call fails.
     let result = unsafe { libc::ptrace(request, tid as libc::pid_t, 0_usize, data) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 #[cfg(target_arch = "x86_64")]
-fn read_registers(tid: u32) -> io::Result<Registers> {
+pub(super) fn read_registers(tid: u32) -> io::Result<Registers> {
     // SAFETY: all-zero is a valid user_regs_struct, a struct of integers.
     let mut user: libc::user_regs_struct = unsafe { std::mem::zeroed() };
     // SAFETY: the kernel fills `user`, which is ours and of the type this request writes.
@@ -253,7 +258,7 @@ fn read_registers(tid: u32) -> io::Result<Registers> {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn read_registers(_tid: u32) -> io::Result<Registers> {
+pub(super) fn read_registers(_tid: u32) -> io::Result<Registers> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -264,14 +269,14 @@ pub fn block_child_signals() {
     IS_BLOCKED.store(true, Ordering::Relaxed);
 }
 
-fn block_in_this_thread() {
+pub(super) fn block_in_this_thread() {
     let set = own_signals();
     // SAFETY: `set` is a signal set of ours; the old set is not asked for.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) };
 }
 
 /// Which signal came, if one did.
-fn sleep_until_signal(most: Duration) -> libc::c_int {
+pub(super) fn sleep_until_signal(most: Duration) -> libc::c_int {
     let set = own_signals();
     let most = libc::timespec {
         tv_sec: most.as_secs() as libc::time_t,

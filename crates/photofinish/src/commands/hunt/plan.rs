@@ -1,13 +1,14 @@
 //! From flags and `photofinish.toml` to a [`Plan`].
 
 use super::HuntArgs;
-use crate::config::{Config, RequestConfig};
+use crate::config::{Config, Percent, RequestConfig};
 use crate::output::error::{Hint, hinted};
 use anyhow::Context;
 use photofinish_hunt::{Place, Plan, Service};
 use photofinish_load::{Load, OkStatus, Ramp, Request};
 use photofinish_supervise::build::{self, Light};
 use photofinish_supervise::spool::Spool;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,13 +21,15 @@ pub(super) fn plan(
     args: HuntArgs,
     config: &Config,
     spool: Spool,
+    store: &Path,
 ) -> anyhow::Result<(Plan, Vec<String>)> {
     let service = service(&args, config)?;
-    let (ways, notes) = super::ways::ways(&args.ways, config, &service)?;
+    let (ways, catch, notes) = super::ways::ways(&args.ways, config, &service)?;
     let duration = args.load.duration.or(config.hunt.duration).map_or(DEFAULT_FOR, |span| span.0);
     let baseline = args.load.baseline.or(config.hunt.baseline).map(|span| span.0);
     let load = load(&args, config, &service.place);
     let dir = dir(&args, config);
+    let catch = catch.map(|budget| catch_command(budget, duration, &service.name, store));
     let plan = Plan {
         folder: dir.clone(),
         ways,
@@ -35,12 +38,31 @@ pub(super) fn plan(
         memory: config.run.memory.map(|bytes| bytes.0),
         spool,
         launcher: crate::launcher()?,
+        catch: catch.transpose()?,
         load,
         duration,
         baseline: baseline.unwrap_or_else(|| (duration / 6).min(LONGEST_BASELINE)),
         service,
     };
     Ok((plan, notes))
+}
+
+/// Ourselves, looking at the process whose number is put behind it.
+fn catch_command(
+    budget: Percent,
+    duration: Duration,
+    service: &str,
+    store: &Path,
+) -> anyhow::Result<Vec<OsString>> {
+    // It is ended with the load.
+    let seconds = (duration + Duration::from_secs(60)).as_secs();
+    let mut command = crate::launcher()?;
+    command.push(std::env::current_exe()?.into());
+    command.extend(["catch", "--format", "jsonl", "--service", service, "--store"].map(Into::into));
+    command.push(store.into());
+    command.push(format!("--for={seconds}s").into());
+    command.push(format!("--budget={}", budget.0).into());
+    Ok(command)
 }
 
 fn dir(args: &HuntArgs, config: &Config) -> PathBuf {

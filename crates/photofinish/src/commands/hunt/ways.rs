@@ -1,4 +1,5 @@
-//! How race builds get their traffic in a hunt: what was asked for, else what can be had here.
+//! How a hunt looks for races: how race builds get their traffic, and whether the normal build is looked at. What was
+//! asked for, else what can be had here.
 
 use super::WaysArgs;
 use crate::config::{CompareWhat, Config, Percent, Way};
@@ -10,16 +11,41 @@ use photofinish_supervise::history;
 /// Memory below which one race build is enough.
 const FOR_TWO: u64 = 1 << 30;
 
-/// The ways, and what a person should know of them.
+/// What `catch` may spend in a hunt: nobody is served, so more than in production.
+const CATCH_BUDGET: Percent = Percent(0.05);
+
+/// The ways, the budget of `catch` if that is one of them, and what a person should know of them.
 pub(super) fn ways(
     args: &WaysArgs,
     config: &Config,
     service: &Service,
-) -> anyhow::Result<(Ways, Vec<String>)> {
+) -> anyhow::Result<(Ways, Option<Percent>, Vec<String>)> {
     let asked = match args.ways.is_empty() {
         true => config.hunt.ways.clone(),
         false => Some(args.ways.clone()),
     };
+    let is_caught = asked.as_ref().is_none_or(|ways| ways.contains(&Way::Catch));
+    let budget = args.catch.or(config.hunt.catch).unwrap_or(CATCH_BUDGET);
+    let catch = Some(budget).filter(|budget| is_caught && budget.0 > 0.0);
+    let race_builds = asked.map(|mut ways| {
+        ways.retain(|way| *way != Way::Catch);
+        ways
+    });
+    let is_alone = race_builds.as_ref().is_some_and(Vec::is_empty);
+    if is_alone && catch.is_some() && obstacle(service).is_none() {
+        let none = Proxied { canary: Share::NONE, mirror: Share::NONE, ..proxied(args, config) };
+        return Ok((Ways::Proxied(none), catch, Vec::new()));
+    }
+    let (ways, notes) = race_build_ways(args, config, service, race_builds)?;
+    Ok((ways, catch, notes))
+}
+
+fn race_build_ways(
+    args: &WaysArgs,
+    config: &Config,
+    service: &Service,
+    asked: Option<Vec<Way>>,
+) -> anyhow::Result<(Ways, Vec<String>)> {
     let obstacle = obstacle(service);
     match (asked, obstacle) {
         (Some(ways), None) => chosen(args, config, &ways).map(|ways| (ways, Vec::new())),
@@ -112,7 +138,7 @@ mod tests {
     use std::time::Duration;
 
     const NOTHING: WaysArgs =
-        WaysArgs { ways: Vec::new(), canary: None, mirror: None, compare: None };
+        WaysArgs { ways: Vec::new(), canary: None, mirror: None, catch: None, compare: None };
 
     fn service(url: &str, arg: &str) -> Service {
         Service {
@@ -132,16 +158,17 @@ mod tests {
     #[test]
     fn a_service_that_takes_its_port_gets_a_canary_and_a_mirror() {
         let service = service("http://127.0.0.1:8080/", "-addr=:{port}");
-        let (ways, notes) = ways(&NOTHING, &Config::default(), &service).unwrap();
+        let (ways, catch, notes) = ways(&NOTHING, &Config::default(), &service).unwrap();
         let Ways::Proxied(proxied) = ways else { panic!("{ways:?}") };
         assert_eq!((proxied.canary, proxied.mirror), (Share::ppm(250_000), Share::ALL));
+        assert_eq!(catch, Some(CATCH_BUDGET));
         assert_eq!(notes, [""; 0]);
     }
 
     #[test]
     fn one_that_cannot_run_twice_is_hunted_one_build_at_a_time_and_that_is_said() {
         for (url, arg) in [("http://127.0.0.1:8080/", "-v"), ("https://127.0.0.1:1/", "{port}")] {
-            let (ways, notes) = ways(&NOTHING, &Config::default(), &service(url, arg)).unwrap();
+            let (ways, _, notes) = ways(&NOTHING, &Config::default(), &service(url, arg)).unwrap();
             assert_eq!((ways, notes.len()), (Ways::Alone, 1), "{url}");
         }
     }
@@ -162,9 +189,22 @@ mod tests {
             ..NOTHING
         };
         let service = service("http://127.0.0.1:1/", "{port}");
-        let (ways, _) = ways(&args, &config, &service).unwrap();
+        let (ways, catch, _) = ways(&args, &config, &service).unwrap();
         let Ways::Proxied(proxied) = ways else { panic!("{ways:?}") };
         assert_eq!((proxied.canary, proxied.mirror), (Share::ppm(50_000), Share::NONE));
+        assert_eq!(catch, None, "it was not asked for");
+    }
+
+    #[test]
+    fn catch_alone_needs_no_race_build_and_0_percent_leaves_it_out() {
+        let service = service("http://127.0.0.1:1/", "{port}");
+        let config = config("[hunt]\nways = [\"catch\"]\ncatch = \"2%\"");
+        let (alone, catch, _) = ways(&NOTHING, &config, &service).unwrap();
+        let Ways::Proxied(proxied) = alone else { panic!("{alone:?}") };
+        assert_eq!((proxied.canary, proxied.mirror), (Share::NONE, Share::NONE));
+        assert_eq!(catch, Some(Percent(0.02)));
+        let nothing = WaysArgs { catch: Some(Percent(0.0)), ..NOTHING };
+        assert!(ways(&nothing, &config, &service).is_err(), "nobody would look");
     }
 
     #[test]

@@ -6,19 +6,23 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::ValueEnum;
 use photofinish_goprocess::{Goroutine, LayoutSource, Process, ReadError};
-use photofinish_inspect::{Deadlocks, Filter, GroupBy, Look};
+use photofinish_inspect::{Approach, Deadlocks, Filter, GroupBy, Look, Maps};
 
 use super::{Format, text_or_json};
+use crate::config::Span;
 use crate::exit::ExitStatus;
 use crate::output::error::{Hint, hinted};
-use crate::output::{inspect as text, inspect_json as json, inspect_views as views};
+use crate::output::{
+    inspect as text, inspect_json as json, inspect_maps as maps, inspect_views as views,
+};
 
 /// Show what the goroutines of a live Go process do
 ///
 /// The process is not stopped and not changed: its memory is read while it runs, with checks. It needs no debug
 /// information, no symbols and no cooperation, only the right to read it: the same user, or CAP_SYS_PTRACE.
 ///
-/// Exit status: 0 looked, 1 found a deadlock or a leak (`deadlocks`), 2 could not look.
+/// Exit status: 0 looked, 1 found a deadlock or a leak (`deadlocks`), or two goroutines in a map that one of them
+/// writes (`maps`), 2 could not look.
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {
     /// The process, or a core file
@@ -43,6 +47,12 @@ pub(crate) struct InspectArgs {
     /// Show whole stacks
     #[arg(long)]
     stacks: bool,
+    /// Hold the process still while it is read, for an exact picture, and say for how long it stood
+    #[arg(long)]
+    stop: bool,
+    /// Watch maps for so long
+    #[arg(long = "for", value_name = "TIME", default_value = "1s")]
+    watched_for: Span,
     /// Show the insides of the runtime and the compiler's wrappers too
     #[arg(long)]
     all_frames: bool,
@@ -66,6 +76,8 @@ enum View {
     Goroutine,
     /// Rings of goroutines that wait for each other, and goroutines that wait for ever
     Deadlocks,
+    /// Who is inside which map: readers against writers
+    Maps,
     /// What each thread runs
     Threads,
 }
@@ -103,7 +115,21 @@ pub(crate) fn inspect(args: InspectArgs) -> anyhow::Result<ExitStatus> {
         let is_found = !deadlocks.is_empty();
         return Ok(if is_found { ExitStatus::Found } else { ExitStatus::Success });
     }
-    let look = Look::take(&process).map_err(unread)?;
+    if args.view == View::Maps {
+        let time = args.watched_for.0;
+        let maps = Maps::watch(&process, time, args.stop).map_err(unread)?;
+        let limit = args.limit.unwrap_or(usize::MAX);
+        let printed = match args.format {
+            Format::Json => maps::json(&maps, limit),
+            _ => maps::text(&maps, limit, time),
+        };
+        printed.or_else(enough)?;
+        let is_race = maps.maps.iter().any(|map| map.together.is_some());
+        return Ok(if is_race { ExitStatus::Found } else { ExitStatus::Success });
+    }
+    let approach = if args.stop { Approach::Still } else { Approach::Sampled };
+    let look = Look::take_by(&process, approach).map_err(unread)?;
+    say_how_taken(&look)?;
     let printed = match (args.view, args.number) {
         (View::Goroutine, Some(id)) => one(&args, &look, id),
         (View::Threads, _) => match args.format {
@@ -151,6 +177,25 @@ fn eprint_guess(process: &Process) -> anyhow::Result<()> {
         "photofinish: {version} is newer than known, and {} has no debug information: tried as the newest known Go",
         process.path().display()
     )?;
+    Ok(())
+}
+
+/// For how long the process stood, and why goroutines that run have no stack.
+fn say_how_taken(look: &Look) -> anyhow::Result<()> {
+    let mut err = anstream::stderr();
+    if let Some(held) = look.held {
+        writeln!(
+            err,
+            "photofinish: the process stood still for {:.2} ms",
+            held.as_secs_f64() * 1e3
+        )?;
+    }
+    if let Some(why) = &look.not_sampled {
+        writeln!(err, "photofinish: goroutines that run are shown without their stacks: {why}")?;
+        if let Some(hint) = why.hint() {
+            writeln!(err, "  try: {hint}; or --stop")?;
+        }
+    }
     Ok(())
 }
 

@@ -1,0 +1,3 @@
+module mapuse
+
+go 1.21
