@@ -17,34 +17,43 @@ use crate::sites::code;
 /// Goroutines whose stacks are read: of more, so many, evenly chosen.
 const MOST_GOROUTINES: usize = 1024;
 /// How long running threads are sampled, and how often.
-const SAMPLED: Duration = Duration::from_millis(40);
+const SAMPLED: Duration = Duration::from_millis(60);
 const TAKE: Duration = Duration::from_millis(4);
-const PACE: Pace = Pace { every: Duration::from_micros(500), copied: 0 };
+const PACE: Pace = Pace { every: Duration::from_micros(300), copied: 512 };
 /// Threads sampled.
 const MOST_THREADS: usize = 64;
 /// How far calls are followed, and how many functions that may give.
 const DEPTH: usize = 3;
 const MOST_FUNCTIONS: usize = 4000;
 
-/// Where the functions begin that were seen alive, the likeliest first. What cannot be read is left out.
-pub(crate) fn alive(process: &Process) -> Vec<LinkAddr> {
+/// Functions, by where they begin.
+#[derive(Debug, Default)]
+pub(crate) struct Alive {
+    /// Those that a clock saw running, or in the callers of who ran.
+    pub(crate) hot: HashSet<LinkAddr>,
+    /// All.
+    pub(crate) all: HashSet<LinkAddr>,
+}
+
+/// The functions that were seen alive. What cannot be read is left out.
+pub(crate) fn alive(process: &Process) -> Alive {
     let mut found = Seen::default();
+    sample(process, &mut found);
+    let hot = found.known.clone();
     for goroutine in process.some_goroutines(MOST_GOROUTINES).unwrap_or_default() {
         found.add_stack(process, &goroutine.stack);
     }
-    sample(process, &mut found);
     for _ in 0..DEPTH {
         let callers: Vec<LinkAddr> = found.new.drain(..).collect();
         for caller in callers {
             found.add_called(process, caller);
         }
     }
-    found.all
+    Alive { hot, all: found.known }
 }
 
 #[derive(Debug, Default)]
 struct Seen {
-    all: Vec<LinkAddr>,
     /// Those whose calls were not followed yet.
     new: Vec<LinkAddr>,
     known: HashSet<LinkAddr>,
@@ -52,8 +61,7 @@ struct Seen {
 
 impl Seen {
     fn add(&mut self, entry: LinkAddr) {
-        if self.all.len() < MOST_FUNCTIONS && self.known.insert(entry) {
-            self.all.push(entry);
+        if self.known.len() < MOST_FUNCTIONS && self.known.insert(entry) {
             self.new.push(entry);
         }
     }

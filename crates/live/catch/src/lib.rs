@@ -10,15 +10,19 @@
 //! Start at [`catch`].
 #![forbid(unsafe_code)]
 
+mod alive;
 mod budget;
 mod bulk;
+mod cold;
 mod decode;
 mod error;
 mod evidence;
 mod hold;
+mod landing;
 mod learnt;
 mod location;
 mod maps;
+mod notes;
 mod places;
 mod queue;
 mod race;
@@ -99,6 +103,8 @@ pub struct Effort {
     pub reached: usize,
     /// Sites that share what they touch with another goroutine, one of the two writing.
     pub suspects: usize,
+    /// Sites of cold code where probes wait now; none where the kernel has no such probes.
+    pub probes: usize,
 }
 
 impl Effort {

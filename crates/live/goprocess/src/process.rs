@@ -204,6 +204,19 @@ impl Process {
         &*self.memory
     }
 
+    /// `len` bytes of code from `address` on, as the program's file has them.
+    pub fn code(&self, address: LinkAddr, len: usize) -> Option<Vec<u8>> {
+        self.binary.bytes(address, u64::try_from(len).ok()?)
+    }
+
+    /// Where in the program's file `address` is.
+    pub fn file_offset(&self, address: LinkAddr) -> Option<u64> {
+        self.binary.segments().iter().find_map(|segment| {
+            let at = address.0.checked_sub(segment.address.0)?;
+            segment.file_offset.checked_add(at).filter(|_| at < segment.file_size)
+        })
+    }
+
     /// How much higher it lies than its file says.
     pub fn bias(&self) -> LoadBias {
         self.bias
