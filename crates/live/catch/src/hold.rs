@@ -80,6 +80,7 @@ impl Watch<'_> {
             size,
             op,
             watched: (at, len),
+            registers: *registers,
             goroutine: Some(goroutine),
             callers: Vec::new(),
         };

@@ -86,9 +86,10 @@ impl<'a> Unwinder<'a> {
             let Some(caller) = word else {
                 return if window.is_part { Err(TooSmall) } else { Ok((pcs, StackEnd::Lost)) };
             };
+            let Some(above) = at.checked_add(8) else { return Ok((pcs, StackEnd::Lost)) };
             let kind = if injected { PcKind::Exact } else { PcKind::Return };
             pc = Pc { address: RuntimeAddr(caller), kind };
-            sp = at + 8;
+            sp = above;
         }
     }
 
