@@ -26,6 +26,7 @@ mod target;
 mod watch;
 
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use photofinish_goprocess::Process;
@@ -109,7 +110,7 @@ pub fn prepare() {
 /// Looks for races in `process` as `plan` says, until the time is up, the process ends or `stop` is set.
 /// `on_caught` hears of each race once, when it is seen first.
 ///
-/// Runs in a thread of its own, since the kernel knows a tracer by its thread: that ending lets everything go.
+/// Watches in a thread of its own, since the kernel knows a tracer by its thread: that ending lets everything go.
 ///
 /// # Errors
 /// The process is traced already, or we have not the right, or the processor's breakpoints are not to be had.
@@ -120,13 +121,30 @@ pub fn catch(
     on_caught: &mut (dyn FnMut(&Caught) + Send),
 ) -> Result<Outcome, CatchError> {
     std::thread::scope(|scope| {
+        let (sender, news) = mpsc::channel();
+        let watching = move || {
+            // Nobody listens any more where `catch` itself ends by a panic.
+            let mut tell = |caught: &Caught, held| drop(sender.send((caught.clone(), held)));
+            watch::watch(process, plan, stop, &mut tell)
+        };
         let watching = std::thread::Builder::new()
             .name("catch".to_owned())
-            .spawn_scoped(scope, || watch::watch(process, plan, stop, on_caught))
+            .spawn_scoped(scope, watching)
             .map_err(|cause| CatchError::Thread { cause })?;
-        match watching.join() {
-            Ok(outcome) => outcome,
-            Err(panic) => std::panic::resume_unwind(panic),
+        // What takes its time is done in this thread: the one that traces must pass signals on.
+        let mut locations = Vec::new();
+        for (mut caught, held) in news {
+            caught.race.location = location::of(process, &held);
+            locations.push(caught.race.location.clone());
+            on_caught(&caught);
         }
+        let mut outcome = match watching.join() {
+            Ok(outcome) => outcome?,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        for (caught, location) in outcome.caught.iter_mut().zip(locations) {
+            caught.race.location = location;
+        }
+        Ok(outcome)
     })
 }

@@ -5,7 +5,7 @@
 //! lists it is looked up in are long.
 
 use photofinish_goprocess::{Belongs, Field, Limits, Process, RuntimeAddr, Values};
-use photofinish_model::{Location, Race, Stack};
+use photofinish_model::{Location, Stack};
 use photofinish_sys::trace::Register;
 
 use crate::evidence::Held;
@@ -17,15 +17,13 @@ const DWARF: [Register; 16] = {
     [Rax, Rdx, Rcx, Rbx, Rsi, Rdi, Rbp, Rsp, R8, R9, R10, R11, R12, R13, R14, R15]
 };
 
-/// `race` with what `held` was about to touch.
-pub(crate) fn located(process: &Process, mut race: Race, held: &Held) -> Race {
+/// What `held` was about to touch.
+pub(crate) fn of(process: &Process, held: &Held) -> Option<Location> {
     let description = match held.site.kind {
         SiteKind::Map { .. } => Some(format!("map at {:#x}", held.address)),
         SiteKind::Access(_) | SiteKind::Bulk { .. } => object(process, held),
     };
-    race.location =
-        description.map(|description| Location { description, stack: Stack::default() });
-    race
+    description.map(|description| Location { description, stack: Stack::default() })
 }
 
 fn object(process: &Process, held: &Held) -> Option<String> {

@@ -19,7 +19,6 @@ use photofinish_sys::{Mapping, mappings};
 
 use crate::budget::Budget;
 use crate::evidence::{Held, Judge};
-use crate::location::located;
 use crate::maps::{self, FlagWord};
 use crate::queue::{Place, Queue};
 use crate::race::{is_told, race_of};
@@ -65,7 +64,7 @@ pub(crate) fn watch(
     process: &Process,
     plan: &Plan,
     stop: &AtomicBool,
-    on_caught: &mut (dyn FnMut(&Caught) + Send),
+    tell: &mut dyn FnMut(&Caught, Held),
 ) -> Result<Outcome, CatchError> {
     let mut watch = Watch::begin(process, plan)?;
     hurry();
@@ -84,9 +83,8 @@ pub(crate) fn watch(
             Some(caught) => caught.sightings += 1,
             None => {
                 known.insert(Fingerprint::of(&race), outcome.caught.len());
-                let race = located(process, race, &held);
                 let caught = Caught { race, sightings: 1, after: watch.budget.elapsed() };
-                on_caught(&caught);
+                tell(&caught, held);
                 outcome.caught.push(caught);
                 if plan.until_first {
                     break;
