@@ -1,7 +1,7 @@
 //! Which field of what type an address is, as far as debug information can tell.
 //!
 //! Of a variable of a package its type says so. Of the heap nothing does; but a thread that is about to touch an address has
-//! a pointer to the object in a register, and debug information knows of some registers whose they are.
+//! a pointer to the object in a register or in its frame, and debug information knows whose some of them are.
 //!
 //! Start at [`Values::field_at`] and [`Values::field_of`].
 
@@ -9,14 +9,17 @@ use std::rc::Rc;
 
 use super::Values;
 use super::debug_info::DebugInfo;
+use super::place::{Piece, pieces_at};
 use super::scope::{Found, Location};
 use super::types::{Kind, Type, TypeRef};
-use crate::{Pc, PcKind, RuntimeAddr};
+use crate::{LinkAddr, Pc, PcKind, RuntimeAddr, memory};
 
 /// Structures in structures, at most.
 const DEEPEST: usize = 16;
 /// `DW_OP_reg0` and `DW_OP_reg31`.
 const REGISTERS: std::ops::RangeInclusive<u8> = 0x50..=0x6f;
+/// RSP, as debug information counts (System V ABI for amd64, figure 3.36).
+const STACK_POINTER: u8 = 7;
 
 /// A field, by its type and its name there: `main.stats`, `mu.state`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +45,26 @@ impl<'a> Values<'a> {
         // The innermost function's variables last.
         let variables = scopes.iter().rev().flat_map(|scope| &scope.variables);
         variables.into_iter().find_map(|found| {
-            let start = register(register_of(found, at)?)?;
+            let start = match register_of(found, at) {
+                Some(number) => register(number)?,
+                None => self.spilled(found, at, register(STACK_POINTER)?)?,
+            };
             let offset = address.0.checked_sub(start)?;
             let pointer = self.dwarf_type(found.ty?, debug)?;
             let object = self.types.get(pointer.pointee()?, Some(debug))?;
             self.field(&object, offset, debug)
         })
+    }
+
+    /// The word of a variable that is in the frame of the function at `at`. That it points around the address asked for
+    /// is the proof that it is still there.
+    fn spilled(&self, found: &Found, at: u64, sp: u64) -> Option<u64> {
+        let function = self.process.symbols().function_at(LinkAddr(at))?;
+        let (pieces, _) = pieces_at(found, at)?;
+        let [(Piece::Frame(offset), None)] = pieces[..] else { return None };
+        // The canonical address of a frame is behind the return address.
+        let canonical = sp.checked_add(function.stack_depth(LinkAddr(at))?)?.checked_add(8)?;
+        memory::word(self.process.memory(), RuntimeAddr(canonical.checked_add_signed(offset)?))
     }
 
     /// The field `offset` bytes into the variable `name` of a package, as the linker calls it.
