@@ -1,4 +1,5 @@
-//! How much may be spent, and how much was: the time threads are held, and our own processor time.
+//! How much may be spent, and how much was: the time threads are held, our own processor time, and what arrivals at
+//! breakpoints cost.
 //!
 //! An allowance that grows with time, of which a little is there from the beginning, so that a race that shows
 //! at once is seen at once.
@@ -17,24 +18,64 @@ pub(crate) struct Budget {
     /// Processors' time earned per time that passes, beside the advance.
     rate: f64,
     advance: Duration,
+    /// Spent before it began: reading the program.
+    prepared: Duration,
     held: Duration,
+    trapped: Duration,
+    /// Of all that, what reconnaissance took.
+    reconnoitred: Duration,
 }
 
 impl Budget {
-    /// `share` of `processors`, for a run of `duration`. Called in the thread whose time is counted.
-    pub(crate) fn new(share: f64, processors: u32, duration: Duration) -> Budget {
+    /// `share` of `processors`, for a run of `duration`, of which `prepared` is spent already. Called in the
+    /// thread whose time is counted.
+    pub(crate) fn new(
+        share: f64,
+        processors: u32,
+        duration: Duration,
+        prepared: Duration,
+    ) -> Budget {
         let rate = share.clamp(0.0, 1.0) * f64::from(processors.max(1));
         let duration = duration.clamp(Duration::from_millis(1), Duration::from_secs(3600));
-        let advance = duration.mul_f64(rate).min(ADVANCE);
-        // What is there from the beginning is not earned again.
-        let rate = (rate - advance.as_secs_f64() / duration.as_secs_f64()).max(0.0);
+        let earned = duration.mul_f64(rate).saturating_sub(prepared);
+        let advance = earned.min(ADVANCE);
+        // What is there from the beginning, or was spent before, is not earned again.
+        let rate = earned.saturating_sub(advance).div_f64(duration.as_secs_f64()).as_secs_f64();
         Budget {
             began: Instant::now(),
             processor_then: thread_cpu_time(),
             rate,
             advance,
+            prepared,
             held: Duration::ZERO,
+            trapped: Duration::ZERO,
+            reconnoitred: Duration::ZERO,
         }
+    }
+
+    /// What a second earns.
+    pub(crate) fn rate(&self) -> Duration {
+        Duration::from_secs_f64(self.rate)
+    }
+
+    pub(crate) fn trapped(&self) -> Duration {
+        self.trapped
+    }
+
+    /// Arrivals cost so much.
+    pub(crate) fn spend_traps(&mut self, trapped: Duration) {
+        self.trapped += trapped;
+    }
+
+    /// Of what was spent, so much was for reconnaissance.
+    pub(crate) fn was_reconnaissance(&mut self, spent: Duration) {
+        self.reconnoitred += spent;
+    }
+
+    /// Whether reconnaissance has had less than `part` of everything.
+    pub(crate) fn may_reconnoitre(&self, part: f64) -> bool {
+        let earned = self.elapsed().mul_f64(self.rate) + self.advance;
+        self.reconnoitred < earned.mul_f64(part)
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -45,7 +86,13 @@ impl Budget {
         self.held
     }
 
+    /// Our own processor time, with that of preparing.
     pub(crate) fn processor(&self) -> Duration {
+        self.prepared + self.since_begun()
+    }
+
+    /// Our own processor time since it began.
+    pub(crate) fn since_begun(&self) -> Duration {
         thread_cpu_time().saturating_sub(self.processor_then)
     }
 
@@ -57,7 +104,7 @@ impl Budget {
     /// When there is something to spend again: `None` if there is now.
     pub(crate) fn pause(&self) -> Option<Duration> {
         let earned = self.elapsed().mul_f64(self.rate) + self.advance;
-        let debt = (self.held + self.processor()).checked_sub(earned)?;
+        let debt = (self.held + self.trapped + self.since_begun()).checked_sub(earned)?;
         // A rate of nothing earns nothing: wait, and be asked again.
         let pause = debt.as_secs_f64() / self.rate.max(1e-6);
         Some(Duration::from_secs_f64(pause.clamp(0.001, 1.0)))
@@ -70,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_was_spent_is_earned_before_more_is_spent() {
-        let mut budget = Budget::new(0.01, 2, Duration::from_secs(30));
+        let mut budget = Budget::new(0.01, 2, Duration::from_secs(30), Duration::ZERO);
         assert_eq!(budget.pause(), None, "the advance");
         budget.spend(Duration::from_millis(60));
         let pause = budget.pause().unwrap();
@@ -79,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_short_run_gets_no_advance_beyond_its_budget() {
-        let mut budget = Budget::new(0.01, 1, Duration::from_secs(1));
+        let mut budget = Budget::new(0.01, 1, Duration::from_secs(1), Duration::ZERO);
         budget.spend(Duration::from_millis(15));
         assert!(budget.pause().is_some());
     }

@@ -6,113 +6,144 @@
 
 use std::time::{Duration, Instant};
 
-use photofinish_sys::trace::{Event, Hit, Registers, Stopped, Watching};
+use photofinish_goprocess::Range;
+use photofinish_sys::trace::{Event, Register, Registers, Stopped, Watching};
 
-use crate::evidence::Held;
+use crate::evidence::{Held, Judge, Other, Owner};
+use crate::learnt::SiteIdx;
+use crate::places::Waiting;
 use crate::sites::Site;
 use crate::target::Target;
 use crate::watch::Watch;
 
-/// How often a held thread's watch is looked at.
-const LOOK: Duration = Duration::from_micros(200);
+/// A thread is left alone for so long after it was held.
+const PEACE: Duration = Duration::from_millis(5);
+/// Hits from so many instructions that are no race end a hold.
+const MOST_HITS: usize = 6;
+
+/// A goroutine that arrived at a site, and what it is about to touch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    /// The goroutine, by its structure in the runtime.
+    pub(crate) g: u64,
+    pub(crate) owner: Owner,
+    pub(crate) target: Target,
+}
+
 impl Watch<'_> {
-    /// Holds `stopped`, which is about to do what `site` does, and watches who touches the same meanwhile.
+    /// Holds `stopped`, which is about to do what was waited for, and watches who touches the same meanwhile.
     pub(crate) fn hold(
         &mut self,
         stopped: Stopped,
-        site: Site,
+        waiting: Waiting,
         registers: Registers,
-    ) -> Option<(Held, Vec<Hit>)> {
+    ) -> Option<(SiteIdx, Held, Other)> {
         let began = Instant::now();
-        self.silence();
-        for waiting in &mut self.waiting {
-            waiting.take_if(|(waiting, _)| *waiting == site);
+        let site_idx = waiting.site_idx;
+        let site = self.queue.known.site(site_idx).clone();
+        let tid = stopped.tid();
+        let was_held = self.last_held.get(&tid).is_some_and(|last| last.elapsed() < PEACE);
+        if was_held && self.budget.rate() < PEACE * 20 {
+            return None;
         }
-        let Some((held, watched)) = self.aim(&stopped, &site, &registers) else {
-            self.queue.was_rejected(&site);
+        self.queue.known.has_counted(site_idx, 1, waiting.since.elapsed());
+        for (place, other) in self.places.waiting().into_iter().enumerate() {
+            if other.is_some_and(|other| other.site_idx == site_idx)
+                && let Some((_, arrivals)) = self.places.take(place)
+            {
+                self.budget.spend_traps(self.trap * u32::try_from(arrivals).unwrap_or(u32::MAX));
+            }
+        }
+        let Some(Arrival { g, owner, target }) = self.arrival(&site, &registers) else {
+            self.queue.known.mark(site_idx).rejected += 1;
             drop(stopped);
             self.budget.spend(began.elapsed());
             return None;
         };
-        self.queue.was_reached(&site);
         self.samples += 1;
-        for (tid, breakpoints) in &mut self.threads {
-            if *tid != held.tid {
-                breakpoints.data.hits();
-                // A thread that ended cannot touch anything.
-                let _ = breakpoints.data.watch(watched);
-            }
-        }
-        let hits = self.observe(&held, watched, began + self.queue.hold(&site));
-        let mut held = held;
-        if !hits.is_empty()
-            && let Some(owner) = held.goroutine
-        {
-            held.callers = self.judge.held_callers(&registers, owner);
-        }
-        drop(stopped);
-        self.budget.spend(began.elapsed());
-        Some((held, hits)).filter(|(_, hits)| !hits.is_empty())
-    }
-
-    /// What `stopped` is about to touch, and what to watch; `None` if that is nothing that can race.
-    fn aim(
-        &mut self,
-        stopped: &Stopped,
-        site: &Site,
-        registers: &Registers,
-    ) -> Option<(Held, Watching)> {
-        let goroutine = self.judge.owner(registers)?;
-        let Target { address, size, op, watched: (at, len) } =
-            self.judge.target(site, registers, self.flag_word, &mut self.random)?;
-        if goroutine.is_on_stack(at) || !self.is_writable(at) {
-            return None;
-        }
-        let watched = if op.is_write() {
-            Watching::Accesses { address: at, len }
-        } else {
-            Watching::Writes { address: at, len }
-        };
+        let length = self.queue.hold(site_idx);
         let held = Held {
-            tid: stopped.tid(),
-            site: site.clone(),
-            address,
-            size,
-            op,
-            watched: (at, len),
-            registers: *registers,
-            goroutine: Some(goroutine),
+            tid,
+            address: target.address,
+            size: target.size,
+            op: target.op,
+            watched: target.watched,
+            registers,
+            goroutine: Some(owner),
             callers: Vec::new(),
+            site,
         };
-        Some((held, watched))
-    }
-
-    /// Who touches what is watched until `until`, or until somebody did. Watches are silent afterwards.
-    fn observe(&mut self, held: &Held, watched: Watching, until: Instant) -> Vec<Hit> {
-        let mut hits = Vec::new();
-        while hits.is_empty() && !self.over && Instant::now() < until {
-            let look = (Instant::now() + LOOK).min(until);
-            match self.tracer.wait(look) {
-                Some(Event::Began(stopped)) => {
-                    self.begin_thread(stopped.tid());
-                    if let Some(new) = self.threads.get_mut(&stopped.tid()) {
-                        let _ = new.data.watch(watched);
-                    }
-                }
-                Some(event) => self.pass(event),
-                None => hits = self.hits(held.tid),
+        let found = self.observe(held, began + length);
+        self.queue.known.has_noted(site_idx, target.address, g);
+        drop(stopped);
+        self.last_held.insert(tid, Instant::now());
+        self.budget.spend(began.elapsed());
+        match found {
+            Some((held, other)) => Some((site_idx, held, other)),
+            None => {
+                self.queue.known.has_held(site_idx, length);
+                None
             }
         }
-        for breakpoints in self.threads.values_mut() {
-            let _ = breakpoints.data.rest();
-        }
-        hits.extend(self.hits(held.tid));
-        hits
     }
 
-    fn hits(&mut self, held: u32) -> Vec<Hit> {
-        let others = self.threads.iter_mut().filter(|(tid, _)| **tid != held);
-        others.flat_map(|(_, breakpoints)| breakpoints.data.hits()).collect()
+    /// What a thread with these registers is about to touch; `None` if that is nothing that can race.
+    pub(crate) fn arrival(&mut self, site: &Site, registers: &Registers) -> Option<Arrival> {
+        let owner = self.judge.owner(registers)?;
+        let target = self.judge.target(site, registers, self.flag_word, &mut self.random)?;
+        let is_shared = !owner.is_on_stack(target.watched.0) && self.is_writable(target.watched.0);
+        let g = registers.get(Register::R14);
+        is_shared.then_some(Arrival { g, owner, target })
+    }
+    /// Who races until `until`. Watches are silent afterwards.
+    fn observe(&mut self, mut held: Held, until: Instant) -> Option<(Held, Other)> {
+        let (address, len) = held.watched;
+        let watched = match held.op.is_write() {
+            true => Watching::Accesses { address, len },
+            false => Watching::Writes { address, len },
+        };
+        let mut seen: Vec<u64> = Vec::new();
+        let mut found = None;
+        let before = value(&self.judge, address, len);
+        self.places.watch(watched);
+        while found.is_none() && seen.len() < MOST_HITS && !self.over && Instant::now() < until {
+            match self.tracer.wait(until) {
+                Some(Event::Began(stopped)) => {
+                    self.places.begin_thread(stopped.tid());
+                }
+                Some(Event::Sampled) => found = self.judge_hits(&held, &mut seen),
+                Some(event) => self.pass(event),
+                None => break,
+            }
+        }
+        self.places.unwatch();
+        if found.is_none() {
+            found = self.judge_hits(&held, &mut seen);
+        }
+        if seen.is_empty() && value(&self.judge, address, len) != before {
+            self.changed += 1;
+        }
+        if let (Some(_), Some(owner)) = (&found, held.goroutine) {
+            held.callers = self.judge.held_callers(&held.registers, owner);
+        }
+        found.map(|other| (held, other))
+    }
+
+    /// The first of the new hits that is a race: the garbage collector's, and what keeps order by its own
+    /// means, are passed over.
+    fn judge_hits(&mut self, held: &Held, seen: &mut Vec<u64>) -> Option<Other> {
+        let hits = self.places.hits(held.tid);
+        self.budget.spend_traps(self.trap * hits.len() as u32);
+        for hit in hits {
+            if seen.contains(&hit.registers.ip) {
+                continue;
+            }
+            seen.push(hit.registers.ip);
+            if let Some(other) = self.judge.verdict(held, &hit) {
+                return Some(other);
+            }
+        }
+        None
     }
 
     /// What is mapped to be read only is never written. What was mapped later is not known here.
@@ -120,4 +151,11 @@ impl Watch<'_> {
         let at = self.mappings.partition_point(|mapping| mapping.end <= address);
         self.mappings.get(at).is_none_or(|mapping| address < mapping.start || mapping.writable)
     }
+}
+
+fn value(judge: &Judge<'_>, at: u64, len: u8) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; usize::from(len)];
+    let range = Range { address: at, len: bytes.len() };
+    let was_read = judge.process.memory().read_many(&[range], &mut bytes).ok()?;
+    (was_read == [true]).then_some(bytes)
 }

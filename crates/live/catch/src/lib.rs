@@ -16,8 +16,10 @@ mod decode;
 mod error;
 mod evidence;
 mod hold;
+mod learnt;
 mod location;
 mod maps;
+mod places;
 mod queue;
 mod race;
 mod rules;
@@ -31,8 +33,10 @@ use std::time::Duration;
 
 use photofinish_goprocess::Process;
 use photofinish_model::Race;
+use watch::News;
 
 pub use error::CatchError;
+pub use learnt::Learnt;
 
 /// How to look.
 #[derive(Clone, Debug)]
@@ -79,25 +83,35 @@ pub struct Effort {
     pub elapsed: Duration,
     /// How long threads were held, all together.
     pub held: Duration,
-    /// Our own processor time.
+    /// Our own processor time, with that of reading the program at the beginning.
     pub processor: Duration,
+    /// What arrivals at breakpoints cost the process beside that: their number times what one costs here.
+    pub trapped: Duration,
     /// The processors of the process, of which the budget is a part.
     pub processors: u32,
     /// How often a thread was held.
     pub samples: u64,
+    /// Memory that a hold saw changed without seeing who did it: the kernel, or a miss.
+    pub changed: u64,
     /// Instructions in the sampled functions of the user's module that touch memory, and calls on maps.
     pub sites: usize,
     /// Of all sites, those waited at.
     pub visited: usize,
-    /// And those that a thread was held at.
+    /// And those that a thread arrived at.
     pub reached: usize,
+    /// Sites that share what they touch with another goroutine, one of the two writing.
+    pub suspects: usize,
 }
 
 impl Effort {
     /// What was spent of the processors' time: 0.01 is one percent.
     pub fn share(&self) -> f64 {
         let whole = self.elapsed.as_secs_f64() * f64::from(self.processors.max(1));
-        if whole > 0.0 { (self.held + self.processor).as_secs_f64() / whole } else { 0.0 }
+        if whole > 0.0 {
+            (self.held + self.processor + self.trapped).as_secs_f64() / whole
+        } else {
+            0.0
+        }
     }
 }
 
@@ -107,10 +121,17 @@ pub fn prepare() {
     photofinish_sys::trace::block_child_signals();
 }
 
+/// What [`catch_on`] tells while it looks.
+#[derive(Clone, Copy, Debug)]
+pub enum Heard<'a> {
+    /// A race, when it is seen first.
+    Caught(&'a Caught),
+    /// What looking took until now, a few times a second.
+    Progress(&'a Effort),
+}
+
 /// Looks for races in `process` as `plan` says, until the time is up, the process ends or `stop` is set.
 /// `on_caught` hears of each race once, when it is seen first.
-///
-/// Watches in a thread of its own, since the kernel knows a tracer by its thread: that ending lets everything go.
 ///
 /// # Errors
 /// The process is traced already, or we have not the right, or the processor's breakpoints are not to be had.
@@ -120,12 +141,31 @@ pub fn catch(
     stop: &AtomicBool,
     on_caught: &mut (dyn FnMut(&Caught) + Send),
 ) -> Result<Outcome, CatchError> {
+    catch_on(process, plan, &mut Learnt::default(), stop, &mut |heard| {
+        if let Heard::Caught(caught) = heard {
+            on_caught(caught);
+        }
+    })
+}
+
+/// As [`catch`], going on from what was `learnt` when the process was looked at before.
+///
+/// Watches in a thread of its own, since the kernel knows a tracer by its thread: that ending lets everything go.
+///
+/// # Errors
+/// As [`catch`].
+pub fn catch_on(
+    process: &Process,
+    plan: &Plan,
+    learnt: &mut Learnt,
+    stop: &AtomicBool,
+    on_heard: &mut (dyn FnMut(Heard<'_>) + Send),
+) -> Result<Outcome, CatchError> {
     std::thread::scope(|scope| {
         let (sender, news) = mpsc::channel();
         let watching = move || {
-            // Nobody listens any more where `catch` itself ends by a panic.
-            let mut tell = |caught: &Caught, held| drop(sender.send((caught.clone(), held)));
-            watch::watch(process, plan, stop, &mut tell)
+            // Nobody listens any more where `on_heard` panicked.
+            watch::watch(process, plan, learnt, stop, &mut |news| drop(sender.send(news)))
         };
         let watching = std::thread::Builder::new()
             .name("catch".to_owned())
@@ -133,10 +173,16 @@ pub fn catch(
             .map_err(|cause| CatchError::Thread { cause })?;
         // What takes its time is done in this thread: the one that traces must pass signals on.
         let mut locations = Vec::new();
-        for (mut caught, held) in news {
-            caught.race.location = location::of(process, &held);
-            locations.push(caught.race.location.clone());
-            on_caught(&caught);
+        for news in news {
+            match news {
+                News::Progress(effort) => on_heard(Heard::Progress(&effort)),
+                News::Caught(news) => {
+                    let (mut caught, held) = *news;
+                    caught.race.location = location::of(process, &held);
+                    locations.push(caught.race.location.clone());
+                    on_heard(Heard::Caught(&caught));
+                }
+            }
         }
         let mut outcome = match watching.join() {
             Ok(outcome) => outcome?,

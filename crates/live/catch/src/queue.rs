@@ -1,187 +1,170 @@
-//! Which site is next: quick on the suspects, fair to cold code.
+//! Which site is next: reconnaissance of all, in turn; holds chiefly at suspects, and some anywhere.
 //!
-//! A site in the quick place is given up after a few milliseconds: it is one of the calls on maps, or one that
-//! was reached before. The patient places walk through everything in random order, and wait the longer
-//! the more often a site was waited at in vain. A site that caught a race has said what it knows and is drawn
-//! less.
+//! A turn of reconnaissance costs a tenth of a hold. Sites that nobody ever reached come back after ever
+//! longer times; calls on maps come first. Functions of dependencies and of the standard library are
+//! decoded when their turn comes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use photofinish_goprocess::{LinkAddr, Process};
+use photofinish_goprocess::Process;
 
-use crate::sites::{Site, Sites};
+use crate::learnt::{Knowledge, SiteIdx};
 
-/// How long a site in the quick place is waited at.
-const QUICK: Duration = Duration::from_millis(6);
-/// How long in a patient place, the first time.
-const PATIENT: Duration = Duration::from_millis(16);
-/// How often that doubles at most.
-const MOST_DOUBLINGS: u32 = 4;
-/// How long a thread is held at a site.
+/// How long a site is reconnoitred, the first time.
+const TURN: Duration = Duration::from_millis(2);
+/// How often that doubles at most, while nobody comes.
+const MOST_DOUBLINGS: u32 = 5;
+/// How long a thread is waited for, to be held.
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(100));
+/// How long a thread is held, where the rates say nothing else.
 const HOLD: Duration = Duration::from_millis(1);
-/// It is held longer where that found nothing.
-const MOST_HOLD_DOUBLINGS: u32 = 2;
-
-/// A site whose threads touched only their own stacks so often is given up.
-const ENOUGH_REJECTED: u32 = 3;
-
-/// Where a site waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    Quick,
-    Patient,
-}
+const SHORTEST_HOLD: Duration = Duration::from_micros(400);
+/// One turn in so many is of a site of others.
+const OTHERS: u64 = 5;
+/// One hold in so many is at any site.
+const ANYWHERE: u8 = 4;
+/// Sites of others that are known at a time.
+const MOST_OTHERS: usize = 20_000;
 
 #[derive(Debug)]
 pub(crate) struct Queue {
-    sites: Sites,
+    pub(crate) known: Knowledge,
     only_maps: bool,
     random: fastrand::Rng,
-    /// The user's accesses and calls on maps, shuffled: indices, maps behind.
-    order: Vec<usize>,
-    next: usize,
-    /// The same for functions of others.
-    other_order: Vec<usize>,
-    next_other: usize,
+    /// Whose turn of reconnaissance is next: sites of the user's module, and others.
+    turns: [VecDeque<SiteIdx>; 2],
+    /// Of functions not decoded yet.
+    functions: VecDeque<usize>,
     turn: u64,
-    known: HashMap<LinkAddr, Known>,
-    reached: Vec<Site>,
-    unusable: HashSet<LinkAddr>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Known {
-    missed: u32,
-    held: u32,
-    caught: u32,
-    rejected: u32,
+    /// What a second earns: long holds of rare arrivals cost no more than short ones of frequent ones.
+    pub(crate) earned: Duration,
+    /// The longest hold.
+    pub(crate) longest: Duration,
 }
 
 impl Queue {
-    pub(crate) fn new(sites: Sites, only_maps: bool) -> Queue {
+    pub(crate) fn new(known: Knowledge, only_maps: bool) -> Queue {
         let mut random = fastrand::Rng::new();
-        let mut order: Vec<usize> = (0..sites.own.len() + sites.maps.len()).collect();
-        random.shuffle(&mut order);
-        let mut other_order: Vec<usize> = (0..sites.others.len()).collect();
-        random.shuffle(&mut other_order);
+        let mut maps: Vec<SiteIdx> = Vec::new();
+        let mut rest: Vec<SiteIdx> = Vec::new();
+        for (site_idx, site) in known.sites.all.iter().enumerate() {
+            if site.is_map() { maps.push(site_idx) } else { rest.push(site_idx) }
+        }
+        random.shuffle(&mut maps);
+        random.shuffle(&mut rest);
+        let mut functions: Vec<usize> = (0..known.sites.others.len()).collect();
+        random.shuffle(&mut functions);
         Queue {
-            sites,
+            known,
             only_maps,
             random,
-            order,
-            next: 0,
-            other_order,
-            next_other: 0,
+            turns: [maps.into_iter().chain(rest).collect(), VecDeque::new()],
+            functions: functions.into(),
             turn: 0,
-            known: HashMap::new(),
-            reached: Vec::new(),
-            unusable: HashSet::new(),
+            earned: HOLD,
+            longest: HOLD,
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.order.is_empty() && self.other_order.is_empty()
+        self.known.sites.all.is_empty() && self.known.sites.others.is_empty()
     }
 
-    /// Sites of the user's module.
-    pub(crate) fn n_sites(&self) -> usize {
-        self.order.len()
-    }
-
-    /// Sites that were waited at, and that were reached.
-    pub(crate) fn covered(&self) -> (usize, usize) {
-        let reached = self.known.values().filter(|known| known.held > 0).count();
-        (self.known.len(), reached)
-    }
-
-    /// The next site for `place`, and how long to wait at it.
-    pub(crate) fn next(&mut self, process: &Process, place: Place) -> Option<(Site, Duration)> {
-        for _ in 0..64 {
-            self.turn += 1;
-            let site = match place {
-                Place::Quick => self.suspect(),
-                Place::Patient => self.any(process),
-            };
-            let Some(site) = site.filter(|site| !self.unusable.contains(&site.address)) else {
-                continue;
-            };
-            let known = *self.known.entry(site.address).or_default();
-            if known.caught > 0 && self.random.u32(..1 + 4 * known.caught) != 0 {
+    /// The next site to reconnoitre, and for how long.
+    pub(crate) fn next_turn(&mut self, process: &Process) -> Option<(SiteIdx, Duration)> {
+        self.turn += 1;
+        let of_others = self.turns[0].is_empty() || self.turn.is_multiple_of(OTHERS);
+        if of_others && self.turn.is_multiple_of(2 * OTHERS) || self.turns[1].len() < 64 {
+            self.decode_another(process);
+        }
+        let turns = &mut self.turns[usize::from(of_others)];
+        for _ in 0..turns.len().min(64) {
+            let site_idx = turns.pop_front()?;
+            if self.known.is_worthless(site_idx) {
                 continue;
             }
-            let patience = match place {
-                Place::Quick => QUICK,
-                Place::Patient => PATIENT * (1 << known.missed.min(MOST_DOUBLINGS)),
-            };
-            return Some((site, patience));
+            turns.push_back(site_idx);
+            let mark = self.known.mark(site_idx);
+            // Where nobody comes, every second round is left out, then all but every fourth, and so on.
+            let skip = mark.in_vain.min(MOST_DOUBLINGS);
+            if skip > 1 && self.random.u32(..1 << (skip - 1)) != 0 {
+                continue;
+            }
+            let patience = TURN * (1 << skip);
+            mark.turns = mark.turns.saturating_add(1);
+            return Some((site_idx, patience));
         }
         None
     }
 
-    /// How long to hold a thread there.
-    pub(crate) fn hold(&self, site: &Site) -> Duration {
-        let held = self.known.get(&site.address).map_or(0, |known| known.held);
-        HOLD * (1 << (held / 8).min(MOST_HOLD_DOUBLINGS))
+    /// The next site to hold a thread at, and how long to wait for one.
+    pub(crate) fn next_hold(&mut self) -> Option<(SiteIdx, Duration)> {
+        let is_anywhere = self.random.u8(..ANYWHERE) == 0;
+        let site_idx = if is_anywhere { self.anywhere() } else { self.suspect() }?;
+        let patience = match self.known.rate(site_idx) {
+            Some(rate) => Duration::from_secs_f64((3.0 / rate).min(1.0)),
+            None => PATIENCE.0 * 4,
+        };
+        Some((site_idx, patience.clamp(PATIENCE.0, PATIENCE.1)))
     }
 
-    pub(crate) fn was_missed(&mut self, site: &Site) {
-        let known = self.known.entry(site.address).or_default();
-        known.missed = known.missed.saturating_add(1);
+    pub(crate) fn n_suspects(&self) -> usize {
+        self.known.suspects.len()
     }
 
-    pub(crate) fn was_reached(&mut self, site: &Site) {
-        let known = self.known.entry(site.address).or_default();
-        known.held = known.held.saturating_add(1);
-        known.missed = 0;
-        if known.held == 1 {
-            self.reached.push(site.clone());
-        }
+    /// How long to hold a thread there: until the others should have come three times, but no longer than
+    /// the budget bears if every arrival is held.
+    pub(crate) fn hold(&self, site_idx: SiteIdx) -> Duration {
+        let others = self.known.rate_of_others(site_idx);
+        let enough =
+            if others > 0.0 { Duration::from_secs_f64((3.0 / others).min(1.0)) } else { HOLD };
+        let arrivals = self.known.rate(site_idx).unwrap_or(1000.0).max(0.1);
+        let affordable = self.earned.div_f64(arrivals).clamp(HOLD, self.longest);
+        enough.clamp(SHORTEST_HOLD, affordable)
     }
 
-    pub(crate) fn has_caught(&mut self, site: &Site) {
-        let known = self.known.entry(site.address).or_default();
-        known.caught = known.caught.saturating_add(1);
-    }
-
-    /// What a thread was about to touch there cannot race: where that is always so, it is not drawn any more.
-    pub(crate) fn was_rejected(&mut self, site: &Site) {
-        let known = self.known.entry(site.address).or_default();
-        known.rejected = known.rejected.saturating_add(1);
-        if known.held == 0 && known.rejected >= ENOUGH_REJECTED {
-            self.unusable.insert(site.address);
-        }
-    }
-
-    /// A call on a map, a site that was reached, or any.
-    fn suspect(&mut self) -> Option<Site> {
-        let n_maps = self.sites.maps.len();
-        match self.turn % 3 {
-            0 if n_maps > 0 => Some(self.sites.maps[self.random.usize(..n_maps)].clone()),
-            1 if !self.reached.is_empty() => {
-                Some(self.reached[self.random.usize(..self.reached.len())].clone())
+    /// One of the suspects, the likelier the more it promises.
+    fn suspect(&mut self) -> Option<SiteIdx> {
+        let known = &self.known;
+        let promises: Vec<f64> = known
+            .suspects
+            .iter()
+            .map(|site_idx| known.promise(*site_idx, self.hold(*site_idx)))
+            .collect();
+        let mut chosen = self.random.f64() * promises.iter().sum::<f64>();
+        for (site_idx, promise) in known.suspects.iter().zip(&promises) {
+            chosen -= promise;
+            if chosen <= 0.0 {
+                return Some(*site_idx);
             }
-            _ => self.own(),
         }
+        known.suspects.last().copied()
     }
 
-    fn any(&mut self, process: &Process) -> Option<Site> {
-        if self.order.is_empty() || (self.turn.is_multiple_of(4) && !self.other_order.is_empty()) {
-            let function = *self.other_order.get(self.next_other)?;
-            self.next_other = (self.next_other + 1) % self.other_order.len();
-            let function = *self.sites.others.get(function)?;
-            return self.sites.draw(process, function, self.only_maps, &mut self.random);
+    /// Any site that somebody reached, or that nobody looked at yet.
+    fn anywhere(&mut self) -> Option<SiteIdx> {
+        for _ in 0..16 {
+            let site_idx = self.random.usize(..self.known.marks.len().max(1));
+            let mark = self.known.marks.get(site_idx)?;
+            if mark.in_vain == 0 && mark.caught == 0 && !self.known.is_worthless(site_idx) {
+                return Some(site_idx);
+            }
         }
-        self.own()
+        None
     }
 
-    fn own(&mut self) -> Option<Site> {
-        let site_idx = *self.order.get(self.next)?;
-        self.next = (self.next + 1) % self.order.len();
-        let n_own = self.sites.own.len();
-        match site_idx.checked_sub(n_own) {
-            Some(map_idx) => self.sites.maps.get(map_idx).cloned(),
-            None => self.sites.own.get(site_idx).cloned(),
+    fn decode_another(&mut self, process: &Process) {
+        if self.known.marks.len() > MOST_OTHERS {
+            return;
+        }
+        let Some(function) = self.functions.pop_front() else { return };
+        let Some(function) = self.known.sites.others.get(function).copied() else { return };
+        let found = self.known.sites.decode(process, function, self.only_maps);
+        let mut found = self.known.add(found);
+        self.random.shuffle(&mut found);
+        for site_idx in found {
+            self.turns[1].push_front(site_idx);
         }
     }
 }

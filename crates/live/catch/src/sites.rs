@@ -35,10 +35,10 @@ pub(crate) enum SiteKind {
 /// What there is to wait at.
 #[derive(Debug, Default)]
 pub(crate) struct Sites {
-    /// Calls on maps, of the user's module.
-    pub(crate) maps: Vec<Site>,
-    /// Accesses of the user's module.
-    pub(crate) own: Vec<Site>,
+    /// Those known: of the user's module first.
+    pub(crate) all: Vec<Site>,
+    /// How many are of the user's module.
+    pub(crate) n_own: usize,
     /// Functions of dependencies and of the standard library.
     pub(crate) others: Vec<(LinkAddr, LinkAddr)>,
     /// Variables of the runtime that programs read and nobody means.
@@ -64,11 +64,9 @@ impl Sites {
             }
             match origin(&function) {
                 CodeOrigin::Own => {
-                    let (maps, accesses) = sites.decode(process, function.entry, function.end);
-                    sites.maps.extend(maps);
-                    if !plan.only_maps {
-                        sites.own.extend(accesses);
-                    }
+                    let code = (function.entry, function.end);
+                    let found = sites.decode(process, code, plan.only_maps);
+                    sites.all.extend(found);
                 }
                 CodeOrigin::Dependency => sites.others.push((function.entry, function.end)),
                 CodeOrigin::Standard if is_shared_by_mistake(name) || plan.focus.is_some() => {
@@ -77,30 +75,19 @@ impl Sites {
                 CodeOrigin::Standard => {}
             }
         }
+        sites.n_own = sites.all.len();
         sites
     }
 
-    /// A site of the function between `entry` and `end`, chosen by chance.
-    pub(crate) fn draw(
+    /// The calls on maps and the accesses of the function between `entry` and `end`.
+    pub(crate) fn decode(
         &self,
         process: &Process,
         (entry, end): (LinkAddr, LinkAddr),
         only_maps: bool,
-        random: &mut fastrand::Rng,
-    ) -> Option<Site> {
-        let (maps, accesses) = self.decode(process, entry, end);
-        let is_map = only_maps || (!maps.is_empty() && random.u8(..4) == 0);
-        let mut found = if is_map { maps } else { accesses };
-        if found.is_empty() {
-            return None;
-        }
-        Some(found.swap_remove(random.usize(..found.len())))
-    }
-
-    /// The calls on maps and the accesses of a function.
-    fn decode(&self, process: &Process, entry: LinkAddr, end: LinkAddr) -> (Vec<Site>, Vec<Site>) {
-        let (mut maps, mut accesses) = (Vec::new(), Vec::new());
-        let Some(code) = code(process, entry, end) else { return (maps, accesses) };
+    ) -> Vec<Site> {
+        let mut sites = Vec::new();
+        let Some(code) = code(process, entry, end) else { return sites };
         for (address, found) in scan(&code, entry.0) {
             let address = LinkAddr(address);
             match found {
@@ -109,8 +96,8 @@ impl Sites {
                         self.ignored.contains(&global)
                             || process.is_coverage_counter(LinkAddr(global))
                     };
-                    if !access.global().is_some_and(is_ignored) {
-                        accesses.push(Site { address, kind: SiteKind::Access(access) });
+                    if !only_maps && !access.global().is_some_and(is_ignored) {
+                        sites.push(Site { address, kind: SiteKind::Access(access) });
                     }
                 }
                 Found::Call(target) => {
@@ -121,17 +108,35 @@ impl Sites {
                     if let Some((op, argument)) = maps::operation(name).filter(|_| is_entry) {
                         let function = name.to_owned();
                         let kind = SiteKind::Map { function, op, argument };
-                        maps.push(Site { address, kind });
+                        sites.push(Site { address, kind });
+                        continue;
+                    }
+                    if only_maps {
                         continue;
                     }
                     for range in ranges_of(process, &called, LinkAddr(target)) {
                         let kind = SiteKind::Bulk { function: name.to_owned(), range };
-                        accesses.push(Site { address, kind });
+                        sites.push(Site { address, kind });
                     }
                 }
             }
         }
-        (maps, accesses)
+        sites
+    }
+}
+
+impl Site {
+    /// Whether it writes: a map, or memory.
+    pub(crate) fn writes(&self) -> bool {
+        match &self.kind {
+            SiteKind::Access(access) => access.writes,
+            SiteKind::Map { op, .. } => op.is_write(),
+            SiteKind::Bulk { range, .. } => range.op.is_write(),
+        }
+    }
+
+    pub(crate) fn is_map(&self) -> bool {
+        matches!(self.kind, SiteKind::Map { .. })
     }
 }
 

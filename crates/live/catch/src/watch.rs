@@ -1,90 +1,103 @@
-//! The loop: wait at sites, hold the thread that arrives, watch what it is about to touch, let it go.
+//! The loop: reconnoitre sites, wait at suspects, hold the thread that arrives, watch what it is about to touch, let
+//! it go.
 //!
-//! A thread of the processor has four breakpoints: three wait at sites, one watches data. All
-//! events of the traced process pass through here, so whatever is waited for, signals are passed on at
+//! All events of the traced process pass through here, so whatever is waited for, signals are passed on at
 //! once. Leaving, by any way, lets everything go: the kernel does, when the thread that traces ends.
 //!
 //! Not here: what happens while a thread is held (`hold`). Start at [`watch`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use photofinish_goprocess::{Origin, Process};
+use photofinish_goprocess::{LinkAddr, Origin, Process};
 use photofinish_model::Fingerprint;
 use photofinish_sys::trace::{
-    Breakpoint, Event, Hit, Registers, StopProgram, Stopped, TraceError, Tracer, Watching, hurry,
+    Event, Registers, Stopped, TraceError, Tracer, hurry, thread_cpu_time, trap_cost,
 };
-use photofinish_sys::{Mapping, mappings};
+use photofinish_sys::{Mapping, mappings, monotonic_now, process_ticks};
 
 use crate::budget::Budget;
-use crate::evidence::{Held, Judge};
+use crate::evidence::{Held, Judge, Other};
+use crate::learnt::{Knowledge, Learnt, SiteIdx, Subject};
 use crate::maps::{self, FlagWord};
-use crate::queue::{Place, Queue};
+use crate::places::{Places, Waiting};
+use crate::queue::Queue;
 use crate::race::{is_told, race_of};
-use crate::sites::{Site, Sites};
-use crate::{CatchError, Caught, Outcome, Plan};
+use crate::sites::Sites;
+use crate::{CatchError, Caught, Effort, Outcome, Plan};
 
-/// Where sites are waited at, one breakpoint each.
-const PLACES: [Place; 3] = [Place::Quick, Place::Patient, Place::Patient];
 /// A signal that was sent has come by then.
 const SIGNAL: Duration = Duration::from_millis(5);
 /// SIGURG of linux/signal.h, on all architectures but four old ones.
 const SIGURG: i32 = 23;
+/// So many arrivals of a turn of reconnaissance are noted.
+const NOTES: u64 = 4;
+/// The part of the budget that reconnaissance may have, and as long as there is no suspect.
+const RECONNAISSANCE: (f64, f64) = (0.4, 0.9);
+/// How often progress is told, and the load of the process looked at.
+const PROGRESS: Duration = Duration::from_millis(200);
+/// A thread of a process that is busy, or idle, is held no longer.
+const LONGEST: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(20));
 
 pub(crate) struct Watch<'a> {
     pub(crate) process: &'a Process,
     pub(crate) judge: Judge<'a>,
     pub(crate) tracer: Tracer,
-    program: StopProgram,
-    pub(crate) threads: BTreeMap<u32, Breakpoints>,
-    /// What is waited at, and until when.
-    pub(crate) waiting: [Option<(Site, Instant)>; PLACES.len()],
-    /// The breakpoints at sites are silent, since then.
-    silent_since: Option<Instant>,
+    pub(crate) places: Places,
     pub(crate) queue: Queue,
     pub(crate) budget: Budget,
     pub(crate) flag_word: FlagWord,
     pub(crate) mappings: Vec<Mapping>,
-    /// Any address of its code: where breakpoints sleep.
-    somewhere: u64,
+    /// When each thread was held last.
+    pub(crate) last_held: HashMap<u32, Instant>,
+    /// What an arrival at a breakpoint costs the thread.
+    pub(crate) trap: Duration,
     pub(crate) samples: u64,
+    pub(crate) changed: u64,
     pub(crate) over: bool,
     pub(crate) random: fastrand::Rng,
+    processors: u32,
+    progress: (Instant, u64),
 }
 
-/// Of one thread.
-pub(crate) struct Breakpoints {
-    sites: Vec<Breakpoint>,
-    pub(crate) data: Breakpoint,
+/// What the thread that traces has to tell.
+pub(crate) enum News {
+    /// A race was seen first; where it is, is not looked up yet.
+    Caught(Box<(Caught, Held)>),
+    /// So far.
+    Progress(Effort),
 }
 
-/// Looks for races, in the thread that traces. See [`crate::catch`].
+/// Looks for races, in the thread that traces. See [`crate::catch_on`].
 pub(crate) fn watch(
     process: &Process,
     plan: &Plan,
+    learnt: &mut Learnt,
     stop: &AtomicBool,
-    tell: &mut dyn FnMut(&Caught, Held),
+    tell: &mut dyn FnMut(News),
 ) -> Result<Outcome, CatchError> {
-    let mut watch = Watch::begin(process, plan)?;
+    let mut watch = Watch::begin(process, plan, learnt)?;
     hurry();
     let mut outcome = Outcome::default();
     let mut known: BTreeMap<Fingerprint, usize> = BTreeMap::new();
     while !watch.over && !stop.load(Ordering::Relaxed) && watch.budget.elapsed() < plan.duration {
-        let rest = plan.duration.saturating_sub(watch.budget.elapsed());
-        let Some((held, hits)) = watch.step(Instant::now() + rest) else { continue };
-        let told = hits.iter().find_map(|hit| {
-            let other = watch.judge.verdict(&held, hit)?;
-            Some(race_of(process, &held, &other)).filter(is_told)
-        });
-        let Some(race) = told else { continue };
-        watch.queue.has_caught(&held.site);
+        if watch.has_progressed() {
+            tell(News::Progress(watch.effort()));
+        }
+        let rest = plan.duration.saturating_sub(watch.budget.elapsed()).min(PROGRESS);
+        let Some((site_idx, held, other)) = watch.step(Instant::now() + rest) else { continue };
+        let race = race_of(process, &held, &other);
+        if !is_told(&race) {
+            continue;
+        }
+        watch.queue.known.mark(site_idx).caught += 1;
         match known.get(&Fingerprint::of(&race)).and_then(|at| outcome.caught.get_mut(*at)) {
             Some(caught) => caught.sightings += 1,
             None => {
                 known.insert(Fingerprint::of(&race), outcome.caught.len());
                 let caught = Caught { race, sightings: 1, after: watch.budget.elapsed() };
-                tell(&caught, held);
+                tell(News::Caught(Box::new((caught.clone(), held))));
                 outcome.caught.push(caught);
                 if plan.until_first {
                     break;
@@ -93,92 +106,128 @@ pub(crate) fn watch(
         }
     }
     outcome.ended = watch.over;
-    let effort = &mut outcome.effort;
-    (effort.elapsed, effort.held) = (watch.budget.elapsed(), watch.budget.held());
-    (effort.processor, effort.processors) = (watch.budget.processor(), processors());
-    (effort.samples, effort.sites) = (watch.samples, watch.queue.n_sites());
-    (effort.visited, effort.reached) = watch.queue.covered();
+    outcome.effort = watch.effort();
+    if !watch.over {
+        learnt.known = Some((Subject::of(process, plan), watch.queue.known));
+    }
     Ok(outcome)
 }
 
 impl<'a> Watch<'a> {
-    fn begin(process: &'a Process, plan: &Plan) -> Result<Watch<'a>, CatchError> {
+    fn begin(
+        process: &'a Process,
+        plan: &Plan,
+        learnt: &mut Learnt,
+    ) -> Result<Watch<'a>, CatchError> {
         let Origin::Live(pid) = *process.origin() else { return Err(CatchError::NotRunning) };
         if cfg!(not(target_arch = "x86_64")) {
             let architecture = std::env::consts::ARCH;
             return Err(TraceError::Architecture { architecture }.into());
         }
-        let queue = Queue::new(Sites::find(process, plan), plan.only_maps);
+        let before = thread_cpu_time();
+        let processors = processors();
+        let subject = Subject::of(process, plan);
+        let known = match learnt.known.take() {
+            Some((known_subject, known)) if known_subject == subject => known,
+            _ => Knowledge::new(Sites::find(process, plan)),
+        };
+        let queue = Queue::new(known, plan.only_maps);
         if queue.is_empty() {
             let path = process.path().display().to_string();
             return Err(CatchError::NoSites { path, focus: plan.focus.clone() });
         }
-        let program = StopProgram::load()?;
         let mappings = mappings(pid)?;
         let code = mappings.iter().find(|mapping| mapping.executable && mapping.inode != 0);
         let somewhere = code.map_or(0x40_0000, |mapping| mapping.start);
         let build = process.build();
         let flag_word = maps::flag_word(build.minor(), &build.go_version);
         let tracer = Tracer::attach(pid)?;
-        let mut watch = Watch {
+        let places = Places::open(&tracer, somewhere)?;
+        let trap = trap_cost();
+        let prepared = thread_cpu_time().saturating_sub(before);
+        Ok(Watch {
             process,
             judge: Judge { process },
             tracer,
-            program,
-            threads: BTreeMap::new(),
-            waiting: [const { None }; PLACES.len()],
-            silent_since: None,
+            places,
             queue,
-            budget: Budget::new(plan.budget, processors(), plan.duration),
+            budget: Budget::new(plan.budget, processors, plan.duration, prepared),
             flag_word,
             mappings,
-            somewhere,
+            last_held: HashMap::new(),
+            trap,
             samples: 0,
+            changed: 0,
             over: false,
             random: fastrand::Rng::new(),
-        };
-        let threads: Vec<u32> = watch.tracer.threads().collect();
-        for tid in threads {
-            match watch.open(tid) {
-                Ok(breakpoints) => {
-                    watch.threads.insert(tid, breakpoints);
-                }
-                Err(error) if error.is_gone() => watch.over |= tid == pid,
-                Err(error) => return Err(error.into()),
-            }
+            processors,
+            progress: (Instant::now(), process_ticks(pid).unwrap_or(0)),
+        })
+    }
+
+    fn effort(&self) -> Effort {
+        let (visited, reached) = self.queue.known.covered();
+        Effort {
+            elapsed: self.budget.elapsed(),
+            held: self.budget.held(),
+            processor: self.budget.processor(),
+            trapped: self.budget.trapped(),
+            processors: self.processors,
+            samples: self.samples,
+            changed: self.changed,
+            sites: self.queue.known.sites.n_own,
+            visited,
+            reached,
+            suspects: self.queue.n_suspects(),
         }
-        Ok(watch)
+    }
+
+    /// Whether it is time to tell of progress; the load of the process is looked at then, too.
+    fn has_progressed(&mut self) -> bool {
+        /// Of a clock that ticks a hundred times a second (`USER_HZ`).
+        const TICK: Duration = Duration::from_millis(10);
+        let (then, ticks_then) = self.progress;
+        let elapsed = then.elapsed();
+        if elapsed < PROGRESS {
+            return false;
+        }
+        let ticks = process_ticks(self.tracer.pid()).unwrap_or(ticks_then);
+        let busy = TICK * u32::try_from(ticks.saturating_sub(ticks_then)).unwrap_or(u32::MAX);
+        let is_idle = busy * 8 < elapsed;
+        self.queue.longest = if is_idle { LONGEST.1 } else { LONGEST.0 };
+        self.queue.earned = self.budget.rate();
+        self.progress = (Instant::now(), ticks);
+        true
     }
 
     /// Waits at sites for a little; a thread that arrived, as it was held, and who touched what it would
     /// have.
-    fn step(&mut self, end: Instant) -> Option<(Held, Vec<Hit>)> {
+    fn step(&mut self, end: Instant) -> Option<(SiteIdx, Held, Other)> {
         if let Some(pause) = self.budget.pause() {
-            self.silence();
+            self.rest();
             self.pass_events((Instant::now() + pause).min(end));
             return None;
         }
         self.fill_places();
-        self.program.arm();
-        let next = self.waiting.iter().flatten().map(|(_, until)| *until).min();
-        let until = next.unwrap_or_else(|| Instant::now() + SIGNAL).min(end);
+        let holds = self.places.waiting().iter().flatten().any(|waiting| waiting.to_hold);
+        if holds {
+            self.places.program.arm();
+        }
+        let next = self.places.waiting().iter().flatten().map(|waiting| waiting.until).min();
+        let mut until = next.unwrap_or_else(|| Instant::now() + SIGNAL).min(end);
         loop {
-            let event = self.tracer.wait(until);
-            match event {
-                None if self.program.disarm() => {
+            match self.tracer.wait(until) {
+                None if holds && self.places.program.disarm() => {
                     // One was sent a signal just now.
                     return self.late();
                 }
                 None => return None,
-                Some(Event::Signal(stopped, SIGURG)) => {
-                    if let Some((site, registers)) = self.arrived(&stopped) {
-                        return self.hold(stopped, site, registers);
+                Some(Event::Signal(stopped, SIGURG)) if holds && self.has_fired() => {
+                    if let Some((waiting, registers)) = self.arrived(&stopped) {
+                        return self.hold(stopped, waiting, registers);
                     }
-                    // Go's own, or ours that came late: on with it, and once more.
-                    drop(stopped);
-                    if self.program.has_fired() {
-                        self.program.arm();
-                    }
+                    // Go's own; ours is under way.
+                    until = until.min(Instant::now() + SIGNAL);
                 }
                 Some(other) => self.pass(other),
             }
@@ -188,14 +237,18 @@ impl<'a> Watch<'a> {
         }
     }
 
+    fn has_fired(&self) -> bool {
+        self.places.program.has_fired()
+    }
+
     /// The thread whose signal is under way.
-    fn late(&mut self) -> Option<(Held, Vec<Hit>)> {
+    fn late(&mut self) -> Option<(SiteIdx, Held, Other)> {
         let until = Instant::now() + SIGNAL;
         while let Some(event) = self.tracer.wait(until) {
             match event {
                 Event::Signal(stopped, SIGURG) => {
-                    if let Some((site, registers)) = self.arrived(&stopped) {
-                        return self.hold(stopped, site, registers);
+                    if let Some((waiting, registers)) = self.arrived(&stopped) {
+                        return self.hold(stopped, waiting, registers);
                     }
                 }
                 other => self.pass(other),
@@ -207,60 +260,106 @@ impl<'a> Watch<'a> {
         None
     }
 
-    /// The site that a stopped thread stands on.
-    fn arrived(&self, stopped: &Stopped) -> Option<(Site, Registers)> {
+    /// What was waited for where a stopped thread stands.
+    fn arrived(&self, stopped: &Stopped) -> Option<(Waiting, Registers)> {
         let registers = stopped.registers().ok()?;
-        let bias = self.process.bias();
-        let stands_on = |site: &&Site| site.address.loaded(bias).0 == registers.ip;
-        let site = self.waiting.iter().flatten().map(|(site, _)| site).find(stands_on)?;
-        Some((site.clone(), registers))
+        let mut all = self.places.waiting().into_iter().flatten();
+        let waiting = all.find(|waiting| waiting.to_hold && waiting.address == registers.ip)?;
+        Some((waiting, registers))
     }
 
-    /// Replaces sites whose time is up, and wakes the others.
+    /// Replaces sites whose time is up.
     fn fill_places(&mut self) {
-        let now = Instant::now();
-        let silence = self.silent_since.take().map(|since| now - since);
-        for (place_idx, place) in PLACES.into_iter().enumerate() {
-            if let Some((site, until)) = &mut self.waiting[place_idx] {
-                *until += silence.unwrap_or_default();
-                if now < *until {
-                    if silence.is_some() {
-                        self.wake(place_idx);
-                    }
-                    continue;
+        self.take_notes();
+        let has_suspects = self.queue.n_suspects() > 0;
+        let part = if has_suspects { RECONNAISSANCE.0 } else { RECONNAISSANCE.1 };
+        for (place, waiting) in self.places.waiting().into_iter().enumerate() {
+            let now = Instant::now();
+            if waiting.is_some_and(|waiting| now < waiting.until) {
+                continue;
+            }
+            let to_hold = place > 0 && (has_suspects || place > 1);
+            if !to_hold && !self.budget.may_reconnoitre(part) {
+                // It costs nothing to wait on.
+                self.places.wait_until(place, now + SIGNAL);
+                continue;
+            }
+            let before = thread_cpu_time();
+            self.end_turn(place);
+            let next =
+                if to_hold { self.queue.next_hold() } else { self.queue.next_turn(self.process) };
+            if let Some((site_idx, patience)) = next {
+                let address = self.queue.known.site(site_idx).address.loaded(self.process.bias()).0;
+                let until = now + patience;
+                let (since, since_ns) = (Instant::now(), monotonic_now());
+                let waiting = Waiting { site_idx, address, since, since_ns, until, to_hold };
+                self.places.wait(place, waiting, NOTES);
+            }
+            if !to_hold {
+                self.budget.was_reconnaissance(thread_cpu_time().saturating_sub(before));
+            }
+        }
+    }
+
+    /// What the turn of a place told.
+    fn end_turn(&mut self, place: usize) {
+        let Some((waiting, arrivals)) = self.places.take(place) else { return };
+        let traps = self.trap * u32::try_from(arrivals).unwrap_or(u32::MAX);
+        self.budget.spend_traps(traps);
+        let known = &mut self.queue.known;
+        if arrivals == 0 {
+            known.mark(waiting.site_idx).in_vain += 1;
+            known.has_counted(waiting.site_idx, 0, waiting.since.elapsed());
+            return;
+        }
+        known.mark(waiting.site_idx).in_vain = 0;
+        if !waiting.to_hold {
+            self.budget.was_reconnaissance(traps);
+            if arrivals < NOTES {
+                known.has_counted(waiting.site_idx, arrivals, waiting.since.elapsed());
+            }
+        }
+    }
+
+    /// Reads what was noted of arrivals that went on.
+    fn take_notes(&mut self) {
+        let before = thread_cpu_time();
+        let mut n_of: HashMap<SiteIdx, u64> = HashMap::new();
+        for note in self.places.program.notes() {
+            let address: LinkAddr =
+                photofinish_goprocess::RuntimeAddr(note.registers.ip).linked(self.process.bias());
+            let Some(site_idx) = self.queue.known.by_address.get(&address).copied() else {
+                continue;
+            };
+            let site = self.queue.known.site(site_idx).clone();
+            match self.arrival(&site, &note.registers) {
+                Some(arrival) => {
+                    self.queue.known.has_noted(site_idx, arrival.target.address, arrival.g);
                 }
-                self.queue.was_missed(site);
+                None => self.queue.known.mark(site_idx).rejected += 1,
             }
-            let next = self.queue.next(self.process, place);
-            self.waiting[place_idx] = next.map(|(site, patience)| (site, now + patience));
-            self.wake(place_idx);
-        }
-    }
-
-    /// Sets the breakpoints of all threads for a place.
-    fn wake(&mut self, place_idx: usize) {
-        let bias = self.process.bias();
-        let address = self.waiting[place_idx].as_ref().map(|(site, _)| site.address.loaded(bias).0);
-        for breakpoints in self.threads.values_mut() {
-            if let Some(breakpoint) = breakpoints.sites.get_mut(place_idx) {
-                // A thread that ended needs none.
-                let _ = match address {
-                    Some(address) => breakpoint.watch(Watching::Execution { address }),
-                    None => breakpoint.rest(),
-                };
+            let n_notes = n_of.entry(site_idx).or_default();
+            *n_notes += 1;
+            let mut all = self.places.waiting().into_iter().flatten();
+            if *n_notes == NOTES
+                && let Some(waiting) = all.find(|waiting| waiting.site_idx == site_idx)
+            {
+                let took = Duration::from_nanos(note.time.saturating_sub(waiting.since_ns));
+                // What the notes themselves took is not the program's doing.
+                let took = took.saturating_sub(self.trap * NOTES as u32 / 2);
+                let took = took.max(Duration::from_micros(2));
+                self.queue.known.has_counted(site_idx, NOTES, took);
             }
         }
+        self.budget.was_reconnaissance(thread_cpu_time().saturating_sub(before));
     }
 
-    /// The breakpoints at sites are silent until [`Self::fill_places`]; that time is not counted as waiting.
-    pub(crate) fn silence(&mut self) {
-        self.program.disarm();
-        if self.silent_since.is_none() {
-            self.silent_since = Some(Instant::now());
-            let sites = self.threads.values_mut().flat_map(|breakpoints| &mut breakpoints.sites);
-            for breakpoint in sites {
-                // A thread that ended needs none.
-                let _ = breakpoint.rest();
+    /// No thread is held for now; notes are still taken.
+    fn rest(&mut self) {
+        self.places.program.disarm();
+        for (place, waiting) in self.places.waiting().into_iter().enumerate() {
+            if waiting.is_some_and(|waiting| waiting.to_hold) {
+                self.end_turn(place);
             }
         }
     }
@@ -278,40 +377,25 @@ impl<'a> Watch<'a> {
     pub(crate) fn pass(&mut self, event: Event) {
         match event {
             Event::Signal(stopped, _) => drop(stopped),
-            Event::Began(stopped) => self.begin_thread(stopped.tid()),
+            Event::Began(stopped) => self.places.begin_thread(stopped.tid()),
             Event::Ended(tid) => {
-                self.threads.remove(&tid);
+                self.places.end_thread(tid);
+                self.last_held.remove(&tid);
             }
+            Event::Sampled => {}
             Event::Over => self.over = true,
         }
     }
+}
 
-    pub(crate) fn begin_thread(&mut self, tid: u32) {
-        match self.open(tid) {
-            Ok(breakpoints) => {
-                self.threads.insert(tid, breakpoints);
-                if self.silent_since.is_none() {
-                    (0..PLACES.len()).for_each(|place_idx| self.wake_one(tid, place_idx));
-                }
-            }
-            Err(error) => tracing::debug!("thread {tid} is not watched: {error}"),
+impl Subject {
+    fn of(process: &Process, plan: &Plan) -> Subject {
+        Subject {
+            pid: process.pid().unwrap_or(0),
+            code: process.path().to_owned(),
+            only_maps: plan.only_maps,
+            focus: plan.focus.clone(),
         }
-    }
-
-    fn wake_one(&mut self, tid: u32, place_idx: usize) {
-        let bias = self.process.bias();
-        let Some((site, _)) = &self.waiting[place_idx] else { return };
-        let watching = Watching::Execution { address: site.address.loaded(bias).0 };
-        let breakpoints = self.threads.get_mut(&tid);
-        if let Some(breakpoint) = breakpoints.and_then(|all| all.sites.get_mut(place_idx)) {
-            let _ = breakpoint.watch(watching);
-        }
-    }
-
-    fn open(&self, tid: u32) -> Result<Breakpoints, TraceError> {
-        let site = |_| Breakpoint::stopping(tid, self.somewhere, &self.program);
-        let sites = (0..PLACES.len()).map(site).collect::<Result<_, _>>()?;
-        Ok(Breakpoints { sites, data: Breakpoint::sampling(tid, self.somewhere)? })
     }
 }
 

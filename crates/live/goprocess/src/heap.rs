@@ -148,9 +148,7 @@ impl<'a> Heap<'a> {
 
     /// Where the object around `address` begins: before it, if the allocator put a word of its own there.
     pub(crate) fn start_of(&self, address: RuntimeAddr) -> Option<u64> {
-        let (span_idx, object_idx) = self.object_at(address.0)?;
-        let span = self.spans.get(span_idx)?;
-        Some(span.start + object_idx as u64 * span.object)
+        self.object_around(address).map(|(start, _)| start)
     }
 
     fn reach_at(&mut self, word: u64) {

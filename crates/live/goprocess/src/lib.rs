@@ -52,7 +52,7 @@ pub use photofinish_sys::{
     syscall, threads,
 };
 pub use process::{Origin, Process, Snapshot};
-pub use reach::NoHeap;
+pub use reach::{NoHeap, Objects};
 pub use symbols::{Frame, Function, PcKind, Symbols};
 pub use thing::{Direction, Thing};
 pub use variables::{Field, FrameValues, Limits, Role, State, Values, Variable};

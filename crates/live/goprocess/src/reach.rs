@@ -23,6 +23,20 @@ const LARGEST_STACK: u64 = 64 << 20;
 /// More processors than this Go does not use.
 const MOST_PROCESSORS: u64 = 4096;
 
+/// Where the objects of a heap begin.
+#[derive(Debug)]
+pub struct Objects<'a>(Heap<'a>);
+
+impl Objects<'_> {
+    /// Where the object around `address` begins; `None` outside the heap, and of the smallest objects, which several
+    /// variables may share (`mallocgcTiny` of `runtime/malloc.go`).
+    pub fn start_of(&self, address: RuntimeAddr) -> Option<RuntimeAddr> {
+        const TINY: u64 = 16;
+        let (start, size) = self.0.object_around(address)?;
+        (size > TINY).then_some(RuntimeAddr(start))
+    }
+}
+
 /// Why reachability was not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoHeap {
@@ -35,6 +49,11 @@ pub enum NoHeap {
 }
 
 impl Process {
+    /// The objects of its heap; `None` if the heap's own records were not found.
+    pub fn objects(&self) -> Option<Objects<'_>> {
+        Heap::open(self.memory(), self.layout(), self.module()).map(Objects)
+    }
+
     /// The numbers of those of `goroutines` (all of the process) that wait for a channel or lock that cannot be
     /// reached any more. Reads the whole heap.
     ///

@@ -59,6 +59,21 @@ pub fn threads(pid: u32) -> Result<Vec<Thread>, SysError> {
     Ok(threads)
 }
 
+/// Processor time that process `pid` used, in clock ticks, user and system together.
+pub fn process_ticks(pid: u32) -> Option<u64> {
+    let bytes = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let stat = Stat::parse(&text)?;
+    let number = |number| stat.field(number).and_then(|text| text.parse::<u64>().ok());
+    number(14)?.checked_add(number(15)?)
+}
+
+/// The number that thread `tid` of `pid` has for itself; `tid` if that cannot be told.
+pub fn tid_inside(pid: u32, tid: u32) -> u32 {
+    let status = fs::read_to_string(format!("/proc/{pid}/task/{tid}/status")).unwrap_or_default();
+    innermost(&status).unwrap_or(tid)
+}
+
 /// When process `pid` began, in clock ticks after boot.
 pub(crate) fn started_at(pid: u32) -> Result<u64, SysError> {
     let stat = fs::read(format!("/proc/{pid}/stat"))

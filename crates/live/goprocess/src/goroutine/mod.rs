@@ -57,6 +57,8 @@ pub struct Goroutine {
     pub settled: bool,
     /// Changes when it moves.
     pub mark: Mark,
+    /// The first record of its calls put off.
+    pub(crate) deferred: RuntimeAddr,
 }
 
 /// A program counter on a stack.

@@ -245,6 +245,7 @@ impl<'a> Reader<'a> {
             seen: Seen::Memory,
             settled: false,
             mark: raw.mark(),
+            deferred: raw.deferred(),
         }
     }
 }

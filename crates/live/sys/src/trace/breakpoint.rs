@@ -1,6 +1,7 @@
 //! A breakpoint of the processor on one thread: perf_event_open(2), `PERF_TYPE_BREAKPOINT`.
 //!
-//! A thread has four, shared by everybody who uses debug registers. Opening one reserves its place;
+//! A thread has four, shared by everybody who uses its debug registers. (Breakpoints on processors would be cheaper
+//! to move, but take the registers from every other process of the machine.) Opening one reserves its place;
 //! [`Breakpoint::watch`] and [`Breakpoint::rest`] move and silence it with one call
 //! (`PERF_EVENT_IOC_MODIFY_ATTRIBUTES`, Linux 4.17). Hits of data breakpoints come through a ring in
 //! shared memory, without stopping the thread; the kernel's own accesses are left out.
@@ -17,6 +18,8 @@ use super::{StopProgram, TraceError};
 const PERF_TYPE_BREAKPOINT: u32 = 5;
 const MODIFY_ATTRIBUTES: libc::c_ulong = 0x4008_240b;
 const SET_BPF: libc::c_ulong = 0x4004_2408;
+const ENABLE: libc::c_ulong = 0x2400;
+const REFRESH: libc::c_ulong = 0x2402;
 /// PERF_FLAG_FD_CLOEXEC.
 const CLOEXEC: libc::c_ulong = 8;
 /// `disabled`.
@@ -62,6 +65,13 @@ pub struct Breakpoint {
     fd: OwnedFd,
     attr: Attr,
     ring: Option<Ring>,
+    /// Of one that stops threads: its place.
+    place: Option<usize>,
+    tid_inside: u32,
+    /// What [`StopProgram`] had silenced when it was woken last.
+    silenced: u64,
+    /// The kernel silences it when its program says so once more.
+    may_silence: bool,
 }
 
 /// `struct perf_event_attr`, as of its version 5.
@@ -95,29 +105,27 @@ pub(super) struct Ring {
 }
 
 impl Breakpoint {
-    /// A silent breakpoint on thread `tid`, whose hits run `program`. It waits at `somewhere`, an
+    /// A silent breakpoint on thread `tid`, which has the number `tid_inside` for itself; arrivals run
+    /// `program` for `place`. It waits at `somewhere`, an
     /// address of the other process's code, when it is first woken without another.
     ///
     /// # Errors
     /// The thread has no place left or is gone, or we have not the right.
     pub fn stopping(
-        tid: u32,
+        (tid, tid_inside): (u32, u32),
         somewhere: u64,
         program: &StopProgram,
+        place: usize,
     ) -> Result<Breakpoint, TraceError> {
         let watching = Watching::Execution { address: somewhere };
-        let breakpoint = Breakpoint::open(tid, Attr::new(watching))?;
-        let fd = breakpoint.fd.as_raw_fd();
-        // SAFETY: both descriptors are open; the call takes the second by number and no pointer.
-        let result = unsafe { libc::ioctl(fd, SET_BPF, program.fd()) };
-        if result < 0 {
-            let cause = io::Error::last_os_error();
-            return Err(TraceError::Breakpoint { tid, cause });
-        }
+        let mut breakpoint = Breakpoint::open(tid, Attr::new(watching))?;
+        breakpoint.control(SET_BPF, program.place_fd(place) as libc::c_ulong)?;
+        (breakpoint.place, breakpoint.tid_inside) = (Some(place), tid_inside);
         Ok(breakpoint)
     }
 
-    /// A silent breakpoint on data of thread `tid`, whose hits are sampled.
+    /// A silent breakpoint on data of thread `tid`, whose hits are sampled. The calling thread is sent SIGIO
+    /// when there are some, which [`Tracer::wait`](super::Tracer::wait) tells.
     ///
     /// # Errors
     /// As [`Breakpoint::stopping`].
@@ -126,11 +134,23 @@ impl Breakpoint {
         attr.sample_type = SAMPLE_TYPE;
         attr.sample_regs_user = SAMPLED;
         attr.sample_stack_user = STACK;
+        attr.wakeup_events = 1;
         let mut breakpoint = Breakpoint::open(tid, attr)?;
-        let ring = Ring::of(breakpoint.fd.as_raw_fd())
-            .map_err(|cause| TraceError::Breakpoint { tid, cause })?;
-        breakpoint.ring = Some(ring);
+        let fd = breakpoint.fd.as_raw_fd();
+        let failed = |cause| TraceError::Breakpoint { tid, cause };
+        breakpoint.ring = Some(Ring::of(fd).map_err(failed)?);
+        tell_by_signal(fd).map_err(failed)?;
         Ok(breakpoint)
+    }
+
+    /// A silent breakpoint at an instruction that tells nobody of arrivals.
+    pub(super) fn counting(tid: u32, address: u64) -> Result<Breakpoint, TraceError> {
+        Breakpoint::open(tid, Attr::new(Watching::Execution { address }))
+    }
+
+    /// Is awake where it is.
+    pub(super) fn wake(&mut self) -> Result<(), TraceError> {
+        self.control(ENABLE, 0)
     }
 
     /// The thread.
@@ -146,6 +166,29 @@ impl Breakpoint {
         (self.attr.bp_type, self.attr.bp_addr, self.attr.bp_len) = watching.parts();
         self.attr.flags &= !DISABLED;
         self.modify()
+    }
+
+    /// Moves to the instruction at `address` and is awake, until `program` wants no more arrivals.
+    ///
+    /// # Errors
+    /// As [`Breakpoint::watch`].
+    pub fn wait_at(&mut self, address: u64, program: &StopProgram) -> Result<(), TraceError> {
+        let Some(place) = self.place else {
+            return self.watch(Watching::Execution { address });
+        };
+        let silenced = program.silenced(self.tid_inside, place);
+        let is_spent = silenced != self.silenced;
+        self.attr.bp_addr = address;
+        self.attr.flags |= DISABLED;
+        self.modify()?;
+        self.silenced = silenced;
+        if is_spent || !self.may_silence {
+            // Once more it may be silenced: the kernel counts down to zero, which stands for never.
+            self.may_silence = true;
+            self.control(REFRESH, 1)
+        } else {
+            self.control(ENABLE, 0)
+        }
     }
 
     /// Is silent from now on.
@@ -164,18 +207,58 @@ impl Breakpoint {
 
     fn open(tid: u32, attr: Attr) -> Result<Breakpoint, TraceError> {
         let fd = attr.open(tid).map_err(|cause| TraceError::Breakpoint { tid, cause })?;
-        Ok(Breakpoint { tid, fd, attr, ring: None })
+        Ok(Breakpoint {
+            tid,
+            fd,
+            attr,
+            ring: None,
+            place: None,
+            tid_inside: 0,
+            silenced: 0,
+            may_silence: false,
+        })
     }
 
     fn modify(&self) -> Result<(), TraceError> {
-        // SAFETY: the kernel reads `attr`, whose `size` field says how long it is.
-        let result = unsafe { libc::ioctl(self.fd.as_raw_fd(), MODIFY_ATTRIBUTES, &self.attr) };
+        self.control(MODIFY_ATTRIBUTES, (&raw const self.attr).expose_provenance() as libc::c_ulong)
+    }
+
+    fn control(&self, request: libc::c_ulong, argument: libc::c_ulong) -> Result<(), TraceError> {
+        // SAFETY: the requests used here take a number, or, as MODIFY_ATTRIBUTES, the address of `attr`,
+        // which the kernel reads and whose `size` field says how long it is.
+        let result = unsafe { libc::ioctl(self.fd.as_raw_fd(), request, argument) };
         if result < 0 {
-            let cause = io::Error::last_os_error();
-            return Err(TraceError::Breakpoint { tid: self.tid, cause });
+            return Err(TraceError::Breakpoint {
+                tid: self.tid,
+                cause: io::Error::last_os_error(),
+            });
         }
         Ok(())
     }
+}
+
+/// Samples of `fd` are told by a SIGIO to the calling thread.
+fn tell_by_signal(fd: RawFd) -> io::Result<()> {
+    /// `F_OWNER_TID` of linux/fcntl.h.
+    const OWNER_TID: libc::c_int = 0;
+    /// `struct f_owner_ex`.
+    #[repr(C)]
+    struct Owner {
+        kind: libc::c_int,
+        id: libc::pid_t,
+    }
+    const SET_OWNER: libc::c_int = 15;
+    // SAFETY: takes nothing, and cannot fail.
+    let owner = Owner { kind: OWNER_TID, id: unsafe { libc::gettid() } };
+    // SAFETY: the kernel reads `owner`, which is ours and of the type this command takes.
+    if unsafe { libc::fcntl(fd, SET_OWNER, &raw const owner) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: sets a flag of a descriptor of ours.
+    if unsafe { libc::fcntl(fd, libc::F_SETFL, libc::O_ASYNC) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 impl Watching {

@@ -46,6 +46,13 @@ pub enum TraceError {
         #[source]
         cause: io::Error,
     },
+    /// The kernel did not plant probes.
+    #[error("cannot plant probes in the code of the process")]
+    Probe {
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
     /// This processor's breakpoints are not known.
     #[error("catching races is not possible on {architecture}")]
     Architecture {
@@ -76,6 +83,7 @@ impl TraceError {
             TraceError::Architecture { .. } => {
                 Some("use a race build beside it: photofinish hunt".to_owned())
             }
+            TraceError::Probe { .. } => Some("Linux 6.6 or newer, with CONFIG_UPROBES".to_owned()),
             TraceError::Thread { .. } => None,
         }
     }

@@ -141,7 +141,7 @@ fn wait_for(seized: &mut Vec<Seized>, deadline: Instant) {
         if is_still || Instant::now() >= deadline {
             return;
         }
-        tracer::sleep_until_child(NAP);
+        tracer::sleep_until_signal(NAP);
     }
 }
 

@@ -8,11 +8,15 @@
 //!
 //! Not here: which instructions to wait at, and what a hit means (`catch`).
 
+mod bpf;
 mod breakpoint;
 mod clock_sample;
+mod cost;
 mod error;
 mod freeze;
+mod namespace;
 mod priority;
+mod probes;
 mod program;
 mod registers;
 mod sample;
@@ -20,10 +24,12 @@ mod tracer;
 
 pub use breakpoint::{Breakpoint, Watching};
 pub use clock_sample::ClockSampler;
+pub use cost::trap_cost;
 pub use error::TraceError;
 pub use freeze::{Frozen, StillThread, freeze};
 pub use priority::{hurry, thread_cpu_time};
-pub use program::StopProgram;
+pub use probes::{Planted, Probe, ProbeProgram};
+pub use program::{Note, PLACES, StopProgram};
 pub use registers::{Register, Registers};
 pub use sample::Hit;
 pub use tracer::{Event, Stopped, Tracer, block_child_signals};

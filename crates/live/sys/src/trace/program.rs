@@ -1,168 +1,210 @@
-//! A few instructions in the kernel: the first thread at an armed breakpoint is sent SIGURG.
+//! A few instructions in the kernel, run by each arrival at a breakpoint: they note what its registers hold, or
+//! stop it.
 //!
-//! A perf program (`BPF_PROG_TYPE_PERF_EVENT`) that exchanges a flag for zero and, where it was set,
-//! calls `bpf_send_signal_thread` (Linux 5.5; the exchange needs 5.12). The flag lies in a map that we have
-//! mapped, so arming is one store. SIGURG, because Go's runtime uses it itself and bears spurious ones, and
-//! because it is ignored by default: if we die with it pending, nothing happens.
-//!
-//! Instructions by `Documentation/bpf/standardization/instruction-set.rst`.
+//! A perf program (`BPF_PROG_TYPE_PERF_EVENT`) per place. While a place has notes left, an arrival is
+//! written down. Where it may stop threads, the first that finds the flag set exchanges it for zero and is sent
+//! SIGURG by `bpf_send_signal_thread` (Linux 5.5; the exchange needs 5.12): Go's runtime uses that
+//! signal itself and bears spurious ones, and it is ignored by default: if we die with it pending,
+//! nothing happens. When nothing is wanted any more the program returns 1, and perf silences the breakpoint of this
+//! thread (`PERF_EVENT_IOC_REFRESH`), so that hot code is not trapped on.
 
-use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::Ordering::SeqCst;
 
-use super::TraceError;
+use super::bpf::{Code, Jump, Purpose, SharedWords};
+use super::namespace::Namespace;
+use super::registers::{IP_IN_PT_REGS, PT_REGS};
+use super::{Registers, TraceError};
 
-const BPF_MAP_CREATE: libc::c_long = 0;
-const BPF_PROG_LOAD: libc::c_long = 5;
-const MAP_ARRAY: u32 = 2;
-const MAP_MMAPABLE: u32 = 1 << 10;
-const PROGRAM_PERF_EVENT: u32 = 7;
-/// `bpf_send_signal_thread`.
-const SEND_SIGNAL_THREAD: i32 = 117;
-const PAGE: usize = 4096;
+/// Places to wait at: a thread has four breakpoints, one of which watches data.
+pub const PLACES: usize = 3;
+/// `enum bpf_func_id`.
+const KTIME_GET_NS: i32 = 5;
+pub(super) const SEND_SIGNAL_THREAD: i32 = 117;
+const GET_NS_CURRENT_PID_TGID: i32 = 120;
 
-/// The program, loaded, and its flag.
+/// The flag.
+pub(super) const STOP: usize = 0;
+/// How many notes were ever written.
+const WRITTEN: usize = 1;
+/// Of each place: arrivals, notes left, whether it may stop.
+const CELLS: usize = 8;
+const CELL: usize = 8;
+const HITS: usize = 0;
+const LEFT: usize = 1;
+const MAY_STOP: usize = 2;
+/// How often each thread was silenced there: by the thread's number for itself.
+const SILENCED: usize = CELLS + CELL * PLACES;
+const THREADS: usize = 4096;
+/// Notes: time, thread, registers.
+const NOTES: usize = SILENCED + THREADS * PLACES;
+const N_NOTES: usize = 256;
+const NOTE: usize = 3 + 16;
+/// Counters of probes (`probes`).
+pub(super) const PROBES: usize = NOTES + N_NOTES * NOTE;
+pub(super) const MOST_PROBES: usize = 1024;
+const N_WORDS: usize = PROBES + 2 * MOST_PROBES;
+
+/// The programs, loaded, and what they and we tell each other.
 #[derive(Debug)]
 pub struct StopProgram {
-    program: OwnedFd,
-    /// The map keeps the page of the flag alive.
-    _map: OwnedFd,
-    flag: NonNull<AtomicU64>,
+    places: Vec<OwnedFd>,
+    pub(super) words: SharedWords,
+    seen: u64,
 }
 
-/// `union bpf_attr`, its part for making a map.
-#[repr(C)]
-#[derive(Default)]
-struct MapAttr {
-    map_type: u32,
-    key_size: u32,
-    value_size: u32,
-    max_entries: u32,
-    map_flags: u32,
-}
-
-/// `union bpf_attr`, its part for loading a program.
-#[repr(C)]
-#[derive(Default)]
-struct ProgramAttr {
-    prog_type: u32,
-    insn_cnt: u32,
-    insns: u64,
-    license: u64,
-    log_level: u32,
-    log_size: u32,
-    log_buf: u64,
-    kern_version: u32,
-    prog_flags: u32,
+/// An arrival that was noted and went on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// By the clock of `CLOCK_MONOTONIC`, in nanoseconds.
+    pub time: u64,
+    /// The thread's number, as it is for itself.
+    pub tid_inside: u32,
+    /// What its registers held before the instruction.
+    pub registers: Registers,
 }
 
 impl StopProgram {
-    /// Loads it, not armed.
+    /// Loads them for process `pid`; nothing is wanted yet.
     ///
     /// # Errors
-    /// The kernel has no such programs, or does not let us.
-    pub fn load() -> Result<StopProgram, TraceError> {
+    /// The kernel has no such programs, or does not let us, or the process is gone.
+    pub fn load(pid: u32) -> Result<StopProgram, TraceError> {
         let failed = |cause| TraceError::Program { cause };
-        let map = MapAttr {
-            map_type: MAP_ARRAY,
-            key_size: 4,
-            value_size: 8,
-            max_entries: 1,
-            map_flags: MAP_MMAPABLE,
-        };
-        let map = bpf(BPF_MAP_CREATE, &map).map_err(failed)?;
-        let code = code(map.as_raw_fd());
-        let license = c"MIT";
-        let program = ProgramAttr {
-            prog_type: PROGRAM_PERF_EVENT,
-            insn_cnt: code.len() as u32,
-            insns: code.as_ptr().expose_provenance() as u64,
-            license: license.as_ptr().expose_provenance() as u64,
-            ..ProgramAttr::default()
-        };
-        let program = bpf(BPF_PROG_LOAD, &program).map_err(failed)?;
-        let flag = mapped(&map).map_err(failed)?;
-        Ok(StopProgram { program, _map: map, flag })
+        let namespace = Namespace::of(pid)?;
+        let words = SharedWords::new(N_WORDS).map_err(failed)?;
+        let places = (0..PLACES)
+            .map(|place| place_code(&words, namespace, place).load_program(Purpose::PerfEvent))
+            .collect::<Result<_, _>>()
+            .map_err(failed)?;
+        Ok(StopProgram { places, words, seen: 0 })
     }
 
-    /// From now on the first thread to arrive is stopped, and none after it.
+    /// From now on the first thread to arrive where threads may be stopped is, and none after it.
     pub fn arm(&self) {
-        self.flag().store(1, Ordering::SeqCst);
+        self.words.word(STOP).store(1, SeqCst);
     }
 
     /// From now on no thread is stopped. Whether one was, or is about to be, since it was armed.
     pub fn disarm(&self) -> bool {
-        self.flag().swap(0, Ordering::SeqCst) == 0
+        self.words.word(STOP).swap(0, SeqCst) == 0
     }
 
     /// Whether a thread arrived since it was armed.
     pub fn has_fired(&self) -> bool {
-        self.flag().load(Ordering::SeqCst) == 0
+        self.words.word(STOP).load(SeqCst) == 0
     }
 
-    pub(super) fn fd(&self) -> RawFd {
-        self.program.as_raw_fd()
+    /// What arrivals at `place` are for: so many are noted, and they may be stopped. Set before its
+    /// breakpoints are woken.
+    pub fn prepare(&self, place: usize, notes: u64, may_stop: bool) {
+        let cell = cell(place);
+        self.words.word(cell + LEFT).store(notes, SeqCst);
+        self.words.word(cell + MAY_STOP).store(u64::from(may_stop), SeqCst);
+        self.words.word(cell + HITS).store(0, SeqCst);
     }
 
-    fn flag(&self) -> &AtomicU64 {
-        // SAFETY: `flag` points at a page that `mapped` mapped and that only `drop` unmaps; it is
-        // aligned and lives as long as `self`. The kernel touches it atomically, as we do.
-        unsafe { self.flag.as_ref() }
+    /// Arrivals there since it was prepared.
+    pub fn arrivals(&self, place: usize) -> u64 {
+        self.words.word(cell(place) + HITS).load(SeqCst)
+    }
+
+    /// The arrivals noted since the last call, oldest first; those that were overwritten are left out.
+    pub fn notes(&mut self) -> Vec<Note> {
+        let written = self.words.word(WRITTEN).load(SeqCst);
+        let from = self.seen.max(written.saturating_sub(N_NOTES as u64));
+        self.seen = written;
+        (from..written).map(|number| self.note(number)).collect()
+    }
+
+    fn note(&self, number: u64) -> Note {
+        let at = NOTES + (number % N_NOTES as u64) as usize * NOTE;
+        let word = |offset: usize| self.words.word(at + offset).load(SeqCst);
+        let mut values = [0; 17];
+        for (value, offset) in values.iter_mut().zip(2..) {
+            *value = word(offset);
+        }
+        let registers = Registers::of_note(&values);
+        Note { time: word(0), tid_inside: word(1) as u32, registers }
+    }
+
+    /// How often the breakpoint of a thread, by its number for itself, was silenced by its program.
+    pub(super) fn silenced(&self, tid_inside: u32, place: usize) -> u64 {
+        let thread = tid_inside as usize % THREADS;
+        self.words.word(SILENCED + place.min(PLACES - 1) * THREADS + thread).load(SeqCst)
+    }
+
+    pub(super) fn place_fd(&self, place: usize) -> RawFd {
+        self.places.get(place).map_or(-1, AsRawFd::as_raw_fd)
     }
 }
 
-impl Drop for StopProgram {
-    fn drop(&mut self) {
-        // SAFETY: the page is ours since `mapped`, and no reference to it outlives `self`.
-        unsafe { libc::munmap(self.flag.as_ptr().cast(), PAGE) };
+fn cell(place: usize) -> usize {
+    CELLS + CELL * place.min(PLACES - 1)
+}
+
+fn place_code(words: &SharedWords, namespace: Namespace, place: usize) -> Code {
+    let at = |word: usize| 8 * (cell(place) + word);
+    let mut code = Code::default();
+    code.copy(6, 1);
+    code.set_words(7, words);
+    // The thread's number goes to the frame's -8.
+    code.set_wide(1, namespace.device);
+    code.set_wide(2, namespace.inode);
+    code.copy(3, 10);
+    code.add(3, -8);
+    code.set(4, 8);
+    code.call(GET_NS_CURRENT_PID_TGID);
+    code.set(1, 1);
+    code.fetch_add(7, at(HITS), 1);
+    code.set(8, -1);
+    code.fetch_add(7, at(LEFT), 8);
+    code.jump(Jump::SignedAtMost, 8, 0, "stop");
+    write_note(&mut code);
+    code.label("stop");
+    code.load(1, 7, at(MAY_STOP));
+    code.jump(Jump::Equal, 1, 0, "more");
+    code.set(2, 0);
+    code.exchange(7, 8 * STOP, 2);
+    code.jump(Jump::Equal, 2, 0, "more");
+    code.set(1, libc::SIGURG);
+    code.call(SEND_SIGNAL_THREAD);
+    // Is another arrival of use?
+    code.label("more");
+    code.jump(Jump::SignedMore, 8, 1, "stay");
+    code.load(1, 7, at(MAY_STOP));
+    code.jump(Jump::Equal, 1, 0, "silence");
+    code.load(1, 7, 8 * STOP);
+    code.jump(Jump::Equal, 1, 0, "silence");
+    code.label("stay");
+    code.return_value(0);
+    code.label("silence");
+    code.load_half(1, 10, -8);
+    code.and(1, THREADS as i32 - 1);
+    code.multiply(1, 8);
+    code.add_register(1, 7);
+    code.add(1, 8 * (SILENCED + place * THREADS) as i32);
+    code.set(2, 1);
+    code.fetch_add(1, 0, 2);
+    code.return_value(1);
+    code
+}
+
+/// Registers 6, 7 and 8 stay as they are; the thread's number is at the frame's -8.
+fn write_note(code: &mut Code) {
+    code.set(9, 1);
+    code.fetch_add(7, 8 * WRITTEN, 9);
+    code.and(9, N_NOTES as i32 - 1);
+    code.multiply(9, 8 * NOTE as i32);
+    code.add_register(9, 7);
+    code.add(9, 8 * NOTES as i32);
+    code.call(KTIME_GET_NS);
+    code.store(9, 0, 0);
+    code.load_half(1, 10, -8);
+    code.store(9, 8, 1);
+    let registers = PT_REGS.into_iter().chain([IP_IN_PT_REGS]);
+    for (offset, word) in registers.zip(2..) {
+        code.load(1, 6, offset);
+        code.store(9, 8 * word, 1);
     }
-}
-
-/// Code, registers (source in the upper half), offset, immediate.
-fn instruction(code: u8, registers: u8, offset: i16, immediate: i32) -> u64 {
-    let immediate = u64::from(immediate as u32);
-    let offset = u64::from(offset as u16);
-    immediate << 32 | offset << 16 | u64::from(registers) << 8 | u64::from(code)
-}
-
-fn code(map: RawFd) -> [u64; 9] {
-    [
-        // r1 = the address of the map's value: two slots, of which the second is an offset.
-        instruction(0x18, 0x21, 0, map),
-        0,
-        // r2 = 0; exchange it with *r1.
-        instruction(0xb7, 0x02, 0, 0),
-        instruction(0xdb, 0x21, 0, 0xe1),
-        // Not armed: to the end.
-        instruction(0x15, 0x02, 2, 0),
-        instruction(0xb7, 0x01, 0, libc::SIGURG),
-        instruction(0x85, 0x00, 0, SEND_SIGNAL_THREAD),
-        // Return 0: no sample is wanted.
-        instruction(0xb7, 0x00, 0, 0),
-        instruction(0x95, 0x00, 0, 0),
-    ]
-}
-
-fn bpf<T>(command: libc::c_long, attr: &T) -> io::Result<OwnedFd> {
-    let size = size_of::<T>();
-    // SAFETY: the kernel reads `size` bytes of `attr`, which is a struct of integers of that size; the
-    // instructions and the licence it points at live until the call returns, in our caller.
-    let fd = unsafe { libc::syscall(libc::SYS_bpf, command, attr, size) };
-    let fd = RawFd::try_from(fd).ok().filter(|fd| *fd >= 0).ok_or_else(io::Error::last_os_error)?;
-    // SAFETY: the kernel just made this descriptor, and nobody else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-fn mapped(map: &OwnedFd) -> io::Result<NonNull<AtomicU64>> {
-    let protection = libc::PROT_READ | libc::PROT_WRITE;
-    // SAFETY: a new mapping at a place that the kernel chooses, of a map of one page.
-    let page = unsafe {
-        libc::mmap(std::ptr::null_mut(), PAGE, protection, libc::MAP_SHARED, map.as_raw_fd(), 0)
-    };
-    if page == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
-    }
-    NonNull::new(page.cast()).ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))
 }

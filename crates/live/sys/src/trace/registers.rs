@@ -89,6 +89,13 @@ impl Registers {
         }
     }
 
+    /// From a note: the registers by number, then where it was.
+    pub(super) fn of_note(values: &[u64; 17]) -> Registers {
+        let mut registers = Registers { ip: values[16], ..Registers::default() };
+        registers.general.copy_from_slice(&values[..16]);
+        registers
+    }
+
     /// From the registers of a sample, in the order of [`SAMPLED`].
     pub(super) fn of_sample(values: &[u64]) -> Option<Registers> {
         // AX BX CX DX SI DI BP SP IP, then R8 to R15.
@@ -103,3 +110,9 @@ impl Registers {
 
 /// Which registers a sample has: AX to IP are bits 0 to 8, R8 to R15 bits 16 to 23.
 pub(super) const SAMPLED: u64 = 0x1ff | 0xff << 16;
+
+/// Where `struct pt_regs` (arch/x86/include/asm/ptrace.h) has each [`Register`], in bytes.
+pub(super) const PT_REGS: [usize; 16] =
+    [80, 88, 96, 40, 152, 32, 104, 112, 72, 64, 56, 48, 24, 16, 8, 0];
+/// And where the instruction's address.
+pub(super) const IP_IN_PT_REGS: usize = 128;

@@ -42,6 +42,8 @@ pub enum Event {
     Began(Stopped),
     /// A thread ended.
     Ended(u32),
+    /// A [`Breakpoint`](super::Breakpoint) has samples.
+    Sampled,
     /// The process runs another program now, or is no more.
     Over,
 }
@@ -111,7 +113,9 @@ impl Tracer {
                 return None;
             }
             let nap = if IS_BLOCKED.load(Ordering::Relaxed) { LONG_NAP } else { NAP };
-            sleep_until_child(rest.min(nap));
+            if sleep_until_signal(rest.min(nap)) == libc::SIGIO {
+                return Some(Event::Sampled);
+            }
         }
     }
 
@@ -258,7 +262,7 @@ pub(super) fn read_registers(_tid: u32) -> io::Result<Registers> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Keeps SIGCHLD, by which the kernel tells of a stop, for [`Tracer::wait`], in this thread and those it begins
+/// Keeps SIGCHLD, by which the kernel tells of a stop, and SIGIO, by which it tells of samples, for [`Tracer::wait`], in this thread and those it begins
 /// later. To be called before there are others: one that takes the signal delays the notice of a stop.
 pub fn block_child_signals() {
     block_in_this_thread();
@@ -266,27 +270,30 @@ pub fn block_child_signals() {
 }
 
 pub(super) fn block_in_this_thread() {
-    let set = child_set();
+    let set = own_signals();
     // SAFETY: `set` is a signal set of ours; the old set is not asked for.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) };
 }
 
-pub(super) fn sleep_until_child(most: Duration) {
-    let set = child_set();
+/// Which signal came, if one did.
+pub(super) fn sleep_until_signal(most: Duration) -> libc::c_int {
+    let set = own_signals();
     let most = libc::timespec {
         tv_sec: most.as_secs() as libc::time_t,
         tv_nsec: libc::c_long::from(most.subsec_nanos()),
     };
     // SAFETY: `set` and `most` are ours and live through the call; no information is asked for.
-    unsafe { libc::sigtimedwait(&set, std::ptr::null_mut(), &most) };
+    unsafe { libc::sigtimedwait(&set, std::ptr::null_mut(), &most) }
 }
 
-fn child_set() -> libc::sigset_t {
+fn own_signals() -> libc::sigset_t {
     // SAFETY: all-zero is a valid sigset_t, a struct of integers.
     let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
     // SAFETY: `set` is ours.
     unsafe { libc::sigemptyset(&mut set) };
     // SAFETY: `set` is ours and was emptied.
     unsafe { libc::sigaddset(&mut set, libc::SIGCHLD) };
+    // SAFETY: as above.
+    unsafe { libc::sigaddset(&mut set, libc::SIGIO) };
     set
 }

@@ -1,0 +1,238 @@
+//! What was learnt of a process: how often each site is reached, who shares what it touches, what holding
+//! there found. It survives from one look to the next.
+//!
+//! A note (an arrival that went on) tells the goroutine and the address. An address that two goroutines
+//! touch makes its sites partners, and each of them a suspect if one of the two writes.
+//! How likely a hold hits is the partners' rate times its length; how often it should have
+//! hit and did not says that the accesses are ordered after all, and the suspicion fades.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use photofinish_goprocess::LinkAddr;
+
+use crate::sites::{Site, SiteKind, Sites};
+
+/// What [`catch_on`](crate::catch_on) learnt of a process, to be given to it when it looks again: it need not
+/// begin from nothing then. Of another process, or before the first look, it is empty.
+#[derive(Debug, Default)]
+pub struct Learnt {
+    pub(crate) known: Option<(Subject, Knowledge)>,
+}
+
+/// What was learnt is of this process, looked at in this way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Subject {
+    pub(crate) pid: u32,
+    pub(crate) code: std::path::PathBuf,
+    pub(crate) only_maps: bool,
+    pub(crate) focus: Option<String>,
+}
+
+/// The number of a site.
+pub(crate) type SiteIdx = usize;
+
+#[derive(Debug)]
+pub(crate) struct Knowledge {
+    pub(crate) sites: Sites,
+    pub(crate) marks: Vec<Mark>,
+    pub(crate) by_address: HashMap<LinkAddr, SiteIdx>,
+    /// By eight bytes, or by map.
+    places: HashMap<u64, Shared>,
+    pub(crate) suspects: Vec<SiteIdx>,
+}
+
+/// What is known of a site.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mark {
+    /// How often it was reconnoitred, and how often a turn saw nobody.
+    pub(crate) turns: u32,
+    pub(crate) in_vain: u32,
+    arrivals: f64,
+    waited: f64,
+    /// How many places it touched.
+    n_places: u32,
+    partners: Vec<SiteIdx>,
+    pub(crate) is_suspect: bool,
+    pub(crate) held: u32,
+    pub(crate) caught: u32,
+    /// What it touched was nobody else's.
+    pub(crate) rejected: u32,
+    /// Hits that holding here would have had by now, had nothing kept the others away.
+    expected: f64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Shared {
+    goroutines: Vec<u64>,
+    sites: Vec<SiteIdx>,
+}
+
+/// Places remembered.
+const MOST_PLACES: usize = 1 << 14;
+/// Goroutines and sites remembered of one.
+const MOST_GOROUTINES: usize = 3;
+const MOST_SITES: usize = 8;
+/// A site whose threads touched only what is their own so often is given up.
+const ENOUGH_REJECTED: u32 = 6;
+/// The least that a suspicion is worth.
+const LEAST: f64 = 0.02;
+
+impl Knowledge {
+    pub(crate) fn new(sites: Sites) -> Knowledge {
+        let marks = vec![Mark::default(); sites.all.len()];
+        let by_address =
+            sites.all.iter().enumerate().map(|(site_idx, site)| (site.address, site_idx)).collect();
+        Knowledge { sites, marks, by_address, places: HashMap::new(), suspects: Vec::new() }
+    }
+
+    /// Sites found later.
+    pub(crate) fn add(&mut self, found: Vec<Site>) -> Vec<SiteIdx> {
+        let number = |site: Site| {
+            if let Some(known) = self.by_address.get(&site.address) {
+                return *known;
+            }
+            let site_idx = self.sites.all.len();
+            self.by_address.insert(site.address, site_idx);
+            self.sites.all.push(site);
+            self.marks.push(Mark::default());
+            site_idx
+        };
+        found.into_iter().map(number).collect()
+    }
+
+    pub(crate) fn site(&self, site_idx: SiteIdx) -> &Site {
+        &self.sites.all[site_idx]
+    }
+
+    pub(crate) fn mark(&mut self, site_idx: SiteIdx) -> &mut Mark {
+        &mut self.marks[site_idx]
+    }
+
+    /// Whether waiting there is a waste of time.
+    pub(crate) fn is_worthless(&self, site_idx: SiteIdx) -> bool {
+        let mark = &self.marks[site_idx];
+        mark.rejected >= ENOUGH_REJECTED && mark.n_places == 0
+    }
+
+    /// In `waited` so many threads arrived.
+    pub(crate) fn has_counted(&mut self, site_idx: SiteIdx, arrivals: u64, waited: Duration) {
+        let mark = &mut self.marks[site_idx];
+        mark.arrivals += arrivals as f64;
+        mark.waited += waited.as_secs_f64();
+    }
+
+    /// Arrivals per second, as far as known.
+    pub(crate) fn rate(&self, site_idx: SiteIdx) -> Option<f64> {
+        let mark = &self.marks[site_idx];
+        (mark.waited > 0.0 && (mark.arrivals > 0.0 || mark.waited > 0.05))
+            .then(|| mark.arrivals.max(0.3) / mark.waited)
+    }
+
+    /// Goroutine `goroutine` was about to touch `address` at a site.
+    pub(crate) fn has_noted(&mut self, site_idx: SiteIdx, address: u64, goroutine: u64) {
+        let is_map = matches!(self.sites.all[site_idx].kind, SiteKind::Map { .. });
+        let key = if is_map { address | 1 << 63 } else { address >> 3 };
+        if self.places.len() >= MOST_PLACES && !self.places.contains_key(&key) {
+            self.places.retain(|_, shared| shared.goroutines.len() > 1);
+            if self.places.len() >= MOST_PLACES / 2 {
+                self.places.clear();
+            }
+        }
+        let shared = self.places.entry(key).or_default();
+        if !shared.goroutines.contains(&goroutine) && shared.goroutines.len() < MOST_GOROUTINES {
+            shared.goroutines.push(goroutine);
+        }
+        if !shared.sites.contains(&site_idx) {
+            self.marks[site_idx].n_places = self.marks[site_idx].n_places.saturating_add(1);
+            if shared.sites.len() < MOST_SITES {
+                shared.sites.push(site_idx);
+            }
+        }
+        if shared.goroutines.len() > 1 {
+            let sites = shared.sites.clone();
+            for one in &sites {
+                for other in &sites {
+                    self.make_partners(*one, *other);
+                }
+            }
+        }
+    }
+
+    /// Both may touch one place, from two goroutines.
+    pub(crate) fn make_partners(&mut self, one: SiteIdx, other: SiteIdx) {
+        if !self.conflict(one, other) {
+            return;
+        }
+        let mark = &mut self.marks[one];
+        if !mark.partners.contains(&other) && mark.partners.len() < MOST_SITES {
+            mark.partners.push(other);
+        }
+        if !mark.is_suspect {
+            mark.is_suspect = true;
+            self.suspects.push(one);
+        }
+    }
+
+    fn conflict(&self, one: SiteIdx, other: SiteIdx) -> bool {
+        self.site(one).writes() || self.site(other).writes()
+    }
+
+    /// How often per second another goroutine does what conflicts with the site, by what was seen.
+    pub(crate) fn rate_of_others(&self, site_idx: SiteIdx) -> f64 {
+        let of = |partner: &SiteIdx| {
+            let share = f64::from(self.marks[*partner].n_places.max(1));
+            let rate = self.rate(*partner).unwrap_or(100.0) / share;
+            if *partner == site_idx { rate / 2.0 } else { rate }
+        };
+        self.marks[site_idx].partners.iter().map(of).sum()
+    }
+
+    /// A thread was held there for `length`, and nobody else came.
+    pub(crate) fn has_held(&mut self, site_idx: SiteIdx, length: Duration) {
+        let expected = self.rate_of_others(site_idx) * length.as_secs_f64();
+        let mark = &mut self.marks[site_idx];
+        mark.held = mark.held.saturating_add(1);
+        mark.expected += expected.clamp(LEAST, 2.0);
+    }
+
+    /// What a hold of `length` there promises.
+    pub(crate) fn promise(&self, site_idx: SiteIdx, length: Duration) -> f64 {
+        let mark = &self.marks[site_idx];
+        let hit = 1.0 - (-self.rate_of_others(site_idx) * length.as_secs_f64()).exp();
+        // A site that is never reached cannot be held at: it is waited for by other means.
+        let reach = self.rate(site_idx).map_or(0.5, |rate| (rate / 20.0).min(1.0));
+        let caught = 1.0 + 8.0 * f64::from(mark.caught);
+        (hit + LEAST) * (reach + LEAST) / ((1.0 + mark.expected) * caught)
+    }
+
+    /// Sites reconnoitred, and reached.
+    pub(crate) fn covered(&self) -> (usize, usize) {
+        let seen = self.marks.iter().filter(|mark| mark.turns > 0 || mark.held > 0).count();
+        let reached = self.marks.iter().filter(|mark| mark.arrivals > 0.0 || mark.held > 0).count();
+        (seen, reached)
+    }
+}
+
+impl Learnt {
+    #[doc(hidden)]
+    pub fn summary(&self) -> String {
+        let Some((_, known)) = &self.known else { return String::new() };
+        known
+            .suspects
+            .iter()
+            .map(|i| {
+                format!(
+                    "{:x} w{} rate {:?} others {:.0} held {} exp {:.2} caught {}\n",
+                    known.site(*i).address.0,
+                    known.site(*i).writes(),
+                    known.rate(*i),
+                    known.rate_of_others(*i),
+                    known.marks[*i].held,
+                    known.marks[*i].expected,
+                    known.marks[*i].caught
+                )
+            })
+            .collect()
+    }
+}

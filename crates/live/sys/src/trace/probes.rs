@@ -1,0 +1,134 @@
+//! Breakpoints that the kernel itself plants in code, hundreds at once: `BPF_TRACE_UPROBE_MULTI`, Linux 6.6.
+//!
+//! For code that is seldom run. The kernel writes a trap over an instruction and runs what was there aside;
+//! it takes everything back when the link is closed, also when we die. A signal sent by the program
+//! comes when the instruction has been run, so the thread stops *behind* it: a probe belongs on the
+//! instruction before the one that matters. An arrival costs as much as one at a breakpoint of the
+//! processor, and cannot be silenced at once: a site that turns out to be hot is taken out.
+
+use std::ffi::CString;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::Ordering::SeqCst;
+
+use super::TraceError;
+use super::bpf::{Code, Jump, Purpose, UPROBE_MULTI, link};
+use super::program::{MOST_PROBES, PROBES, SEND_SIGNAL_THREAD, STOP, StopProgram};
+
+/// `bpf_get_attach_cookie` of `enum bpf_func_id`.
+const GET_ATTACH_COOKIE: i32 = 174;
+/// Words of a probe: arrivals, and whether it may stop.
+const WORDS: usize = 2;
+
+/// The program that probes run.
+#[derive(Debug)]
+pub struct ProbeProgram {
+    program: OwnedFd,
+    path: CString,
+    pid: u32,
+}
+
+/// Where to plant a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// In the file of the program.
+    pub offset: u64,
+    /// Its number: below [`Probe::MOST`], each used once at a time.
+    pub number: usize,
+}
+
+/// Probes in place, until this is dropped; that takes some milliseconds.
+#[derive(Debug)]
+pub struct Planted {
+    _link: OwnedFd,
+}
+
+/// `union bpf_attr`, its part for making a link of many probes.
+#[repr(C)]
+#[derive(Default)]
+struct LinkAttr {
+    prog_fd: u32,
+    target_fd: u32,
+    attach_type: u32,
+    flags: u32,
+    path: u64,
+    offsets: u64,
+    ref_ctr_offsets: u64,
+    cookies: u64,
+    count: u32,
+    multi_flags: u32,
+    pid: u32,
+    reserved: u32,
+}
+
+impl Probe {
+    /// So many at a time.
+    pub const MOST: usize = MOST_PROBES;
+}
+
+impl ProbeProgram {
+    /// Loads it for process `pid`. Threads are stopped when `stop` is armed.
+    ///
+    /// # Errors
+    /// The kernel has no such programs, or does not let us.
+    pub fn load(pid: u32, stop: &StopProgram) -> Result<ProbeProgram, TraceError> {
+        let mut code = Code::default();
+        code.set_words(7, &stop.words);
+        code.call(GET_ATTACH_COOKIE);
+        code.and(0, MOST_PROBES as i32 - 1);
+        code.multiply(0, (8 * WORDS) as i32);
+        code.copy(8, 7);
+        code.add_register(8, 0);
+        code.add(8, (8 * PROBES) as i32);
+        code.set(1, 1);
+        code.fetch_add(8, 0, 1);
+        code.load(1, 8, 8);
+        code.jump(Jump::Equal, 1, 0, "end");
+        code.set(2, 0);
+        code.exchange(7, 8 * STOP, 2);
+        code.jump(Jump::Equal, 2, 0, "end");
+        code.set(1, libc::SIGURG);
+        code.call(SEND_SIGNAL_THREAD);
+        code.label("end");
+        code.return_value(0);
+        let program = code
+            .load_program(Purpose::UprobeMulti)
+            .map_err(|cause| TraceError::Program { cause })?;
+        // In the target's root, whatever that is.
+        let path = CString::new(format!("/proc/{pid}/exe")).unwrap_or_default();
+        Ok(ProbeProgram { program, path, pid })
+    }
+
+    /// Plants all of `probes`, or none. Takes some milliseconds.
+    ///
+    /// # Errors
+    /// The kernel cannot plant one of them, or there is no such feature.
+    pub fn plant(&self, probes: &[Probe]) -> Result<Planted, TraceError> {
+        let offsets: Vec<u64> = probes.iter().map(|probe| probe.offset).collect();
+        let cookies: Vec<u64> = probes.iter().map(|probe| probe.number as u64).collect();
+        let attr = LinkAttr {
+            prog_fd: self.program.as_raw_fd() as u32,
+            attach_type: UPROBE_MULTI,
+            path: self.path.as_ptr().expose_provenance() as u64,
+            offsets: offsets.as_ptr().expose_provenance() as u64,
+            cookies: cookies.as_ptr().expose_provenance() as u64,
+            count: probes.len() as u32,
+            pid: self.pid,
+            ..LinkAttr::default()
+        };
+        let link = link(&attr).map_err(|cause| TraceError::Probe { cause })?;
+        Ok(Planted { _link: link })
+    }
+}
+
+impl StopProgram {
+    /// Whether arrivals at a probe may be stopped.
+    pub fn prepare_probe(&self, number: usize, may_stop: bool) {
+        let at = PROBES + WORDS * (number % MOST_PROBES);
+        self.words.word(at + 1).store(u64::from(may_stop), SeqCst);
+    }
+
+    /// Arrivals at a probe since the last call.
+    pub fn probe_arrivals(&self, number: usize) -> u64 {
+        self.words.word(PROBES + WORDS * (number % MOST_PROBES)).swap(0, SeqCst)
+    }
+}
