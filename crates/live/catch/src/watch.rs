@@ -22,13 +22,12 @@ use crate::budget::Budget;
 use crate::cold::Cold;
 use crate::evidence::{Held, Judge, Other};
 use crate::learnt::{Knowledge, Learnt, SiteIdx, Subject};
-use crate::location::located;
 use crate::maps::{self, FlagWord};
 use crate::places::{Places, Waiting};
 use crate::queue::Queue;
 use crate::race::{is_told, race_of};
 use crate::sites::Sites;
-use crate::{CatchError, Caught, Effort, Heard, Outcome, Plan};
+use crate::{CatchError, Caught, Effort, Outcome, Plan};
 
 /// A signal that was sent has come by then.
 const SIGNAL: Duration = Duration::from_millis(5);
@@ -67,13 +66,21 @@ pub(crate) struct Watch<'a> {
     progress: (Instant, u64),
 }
 
+/// What the thread that traces has to tell.
+pub(crate) enum News {
+    /// A race was seen first; where it is, is not looked up yet.
+    Caught(Box<(Caught, Held)>),
+    /// So far.
+    Progress(Effort),
+}
+
 /// Looks for races, in the thread that traces. See [`crate::catch_on`].
 pub(crate) fn watch(
     process: &Process,
     plan: &Plan,
     learnt: &mut Learnt,
     stop: &AtomicBool,
-    on_heard: &mut (dyn FnMut(Heard<'_>) + Send),
+    tell: &mut dyn FnMut(News),
 ) -> Result<Outcome, CatchError> {
     let mut watch = Watch::begin(process, plan, learnt)?;
     hurry();
@@ -81,7 +88,7 @@ pub(crate) fn watch(
     let mut known: BTreeMap<Fingerprint, usize> = BTreeMap::new();
     while !watch.over && !stop.load(Ordering::Relaxed) && watch.budget.elapsed() < plan.duration {
         if watch.has_progressed() {
-            on_heard(Heard::Progress(&watch.effort()));
+            tell(News::Progress(watch.effort()));
         }
         let rest = plan.duration.saturating_sub(watch.budget.elapsed()).min(PROGRESS);
         let Some((site_idx, held, other)) = watch.step(Instant::now() + rest) else { continue };
@@ -94,9 +101,8 @@ pub(crate) fn watch(
             Some(caught) => caught.sightings += 1,
             None => {
                 known.insert(Fingerprint::of(&race), outcome.caught.len());
-                let race = located(process, race, &held);
                 let caught = Caught { race, sightings: 1, after: watch.budget.elapsed() };
-                on_heard(Heard::Caught(&caught));
+                tell(News::Caught(Box::new((caught.clone(), held))));
                 outcome.caught.push(caught);
                 if plan.until_first {
                     break;

@@ -57,4 +57,4 @@ pub use process::{Origin, Process, Snapshot};
 pub use reach::{NoHeap, Objects};
 pub use symbols::{Frame, Function, PcKind, Symbols};
 pub use thing::{Direction, Thing};
-pub use variables::{FrameValues, Limits, Role, State, Values, Variable};
+pub use variables::{Field, FrameValues, Limits, Role, State, Values, Variable};

@@ -125,9 +125,10 @@ impl<'a> Unwinder<'a> {
             if depth >= 8 && self.symbols.keeps_frame_pointers() {
                 frame_pointer = window.word(at - 8);
             }
+            let Some(above) = at.checked_add(8) else { return Ok((pcs, StackEnd::Lost)) };
             let kind = if injected { PcKind::Exact } else { PcKind::Return };
             pc = Pc { address: RuntimeAddr(caller), kind };
-            sp = at + 8;
+            sp = above;
         }
     }
 
