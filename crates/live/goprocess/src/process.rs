@@ -390,7 +390,7 @@ impl Process {
         done
     }
 
-    fn reader(&self, threads: &[Thread]) -> Reader<'_> {
+    pub(crate) fn reader(&self, threads: &[Thread]) -> Reader<'_> {
         let unwinder = Unwinder::new(&self.symbols, self.bias);
         let mut reader = Reader::new(&*self.memory, &self.layout, unwinder, &self.wait_reasons);
         reader.threads = threads

@@ -15,7 +15,7 @@ use photofinish_model::{CodeOrigin, Frame};
 use crate::names::{Line, Names, printed};
 
 /// Goroutines that run are sampled for so long at most.
-const SAMPLED_FOR: Duration = Duration::from_millis(150);
+const SAMPLED_FOR: Duration = Duration::from_millis(100);
 
 /// How goroutines that run are looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
