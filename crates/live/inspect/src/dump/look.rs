@@ -216,6 +216,7 @@ fn decode_goroutine(
         seen,
         settled,
         mark: Mark::default(),
+        // Their memory is not in a dump.
     })
 }
 
