@@ -1,7 +1,7 @@
 //! A Postgres with an empty database, owned by a user of its own where we are root.
 
 use super::{LONG, find, is_root, skipped, user};
-use crate::{Running, free_port, temp_dir, wait_for};
+use crate::{Lock, Running, free_port, target_dir, temp_dir, wait_for};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -29,17 +29,8 @@ impl PostgresServer {
             skipped("postgres", "postgresql");
             return None;
         };
-        let (folder, port) = (temp_dir(), free_port());
-        if let Some(owner) = owner() {
-            let owned = chown(folder.path(), Some(owner), None);
-            owned.unwrap_or_else(|cause| panic!("cannot give a folder to user {owner}: {cause}"));
-        }
-        let made = command(&initdb, folder.path())
-            .args(["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8"])
-            .args(["--locale=C", "--pgdata=data"])
-            .output();
-        let made = made.unwrap_or_else(|cause| panic!("cannot start initdb: {cause}"));
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let (folder, port) = (owned_folder(), free_port());
+        copy(&template(&initdb), folder.path());
         let running = run(&program, folder.path(), port);
         Some(PostgresServer { running, program, folder, port })
     }
@@ -60,6 +51,52 @@ impl PostgresServer {
         let _ = std::fs::remove_file(self.folder.path().join("data/postmaster.pid"));
         self.running = run(&self.program, self.folder.path(), self.port);
     }
+}
+
+/// A database with nothing in it, made once: making one takes seconds, copying one does not.
+#[track_caller]
+fn template(initdb: &Path) -> PathBuf {
+    let version = initdb.to_string_lossy().replace('/', "-");
+    let home = target_dir().join("servers").join(format!("postgres{version}"));
+    let lock = Lock::wait_for(&home.with_extension("lock"));
+    let _lock = lock.unwrap_or_else(|error| panic!("{}", error.story()));
+    if !home.join("data").is_dir() {
+        let folder = owned_folder();
+        let made = command(initdb, folder.path())
+            .args(["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8"])
+            .args(["--locale=C", "--pgdata=data"])
+            .output();
+        let made = made.unwrap_or_else(|cause| panic!("cannot start initdb: {cause}"));
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let part = home.with_extension("part");
+        // What a killed test left.
+        let _ = std::fs::remove_dir_all(&part);
+        let moved = std::fs::create_dir_all(&part).and_then(|()| {
+            copy(&folder.path().join("data"), &part);
+            std::fs::rename(&part, &home)
+        });
+        moved.unwrap_or_else(|cause| panic!("cannot make {}: {cause}", home.display()));
+    }
+    home.join("data")
+}
+
+/// A folder of the user that Postgres runs as.
+#[track_caller]
+fn owned_folder() -> tempfile::TempDir {
+    let folder = temp_dir();
+    if let Some(owner) = owner() {
+        let owned = chown(folder.path(), Some(owner), None);
+        owned.unwrap_or_else(|cause| panic!("cannot give a folder to user {owner}: {cause}"));
+    }
+    folder
+}
+
+/// Copies a folder into another, with its owners.
+#[track_caller]
+fn copy(from: &Path, into: &Path) {
+    let copied = Command::new("cp").arg("-a").arg(from).arg(into).output();
+    let copied = copied.unwrap_or_else(|cause| panic!("cannot start cp: {cause}"));
+    assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
 }
 
 #[track_caller]

@@ -29,7 +29,7 @@ pub fn pick(position: u64, every: u32) -> bool {
         return false;
     }
     let spread = (position / every % PERIOD) * GOLDEN % (1 << 32);
-    position % every == spread * every >> 32
+    position % every == (spread * every) >> 32
 }
 
 #[cfg(test)]
@@ -50,7 +50,7 @@ mod tests {
             let every = u64::from(LARGEST);
             let spread = (block % PERIOD) * GOLDEN % (1 << 32);
             prop_assert!(spread * every < 1 << 53);
-            prop_assert!(spread * every >> 32 < every);
+            prop_assert!((spread * every) >> 32 < every);
         }
     }
 

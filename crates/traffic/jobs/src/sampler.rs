@@ -172,19 +172,23 @@ async fn turn<B: Broker>(
     summary: &mut Summary,
     tell: &mut impl FnMut(Event),
 ) -> Result<bool, JobsError> {
-    if Instant::now() >= *next_look {
+    let looks = Instant::now() >= *next_look;
+    if looks {
         let look = broker.look(false).await?;
         if gate.see(&look, Instant::now()) {
             tell(Event::Mode(gate.mode()));
         }
+        *next_look = Instant::now() + LOOK;
+    }
+    let moved = broker.step(gate.wish()).await?;
+    if looks {
+        // After the step, so that nothing more follows what goes back.
         let back = broker.hand_back(gate.hand_back()).await?;
         summary.handed_back.add(back);
         if back.total() > 0 {
             tell(Event::HandedBack(back));
         }
-        *next_look = Instant::now() + LOOK;
     }
-    let moved = broker.step(gate.wish()).await?;
     summary.moved += moved;
     Ok(moved == 0)
 }
@@ -196,8 +200,13 @@ async fn end<B: Broker>(
     hand_back: bool,
     summary: &mut Summary,
 ) -> Result<(), JobsError> {
-    broker.leave(ENDED).await?;
-    while hand_back {
+    // One that is away just now is left as it is: its lease ends, or the next sampler goes on.
+    let left = broker.leave(ENDED).await;
+    if !hand_back {
+        return Ok(());
+    }
+    left?;
+    loop {
         let back = broker.hand_back(gate.all()).await?;
         summary.handed_back.add(back);
         if back.total() == 0 {

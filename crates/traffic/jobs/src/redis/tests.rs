@@ -209,3 +209,196 @@ fn a_key_of_the_wrong_kind_or_a_full_memory_moves_nothing() {
         assert_eq!(in_turn(&mut redis, "race", push).await.len(), 5);
     });
 }
+
+// asynq: tasks made by hand, as its client writes them (its own client and server run in the binary's tests).
+
+/// A task's message: type, payload, id, queue, and what else there is.
+fn message(id: &str, queue: &str, payload: &[u8], retried: u8, failed_at: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut text = |field: u8, value: &[u8]| {
+        bytes.push(field << 3 | 2);
+        bytes.push(
+            u8::try_from(value.len() & 127).unwrap() | if value.len() > 127 { 128 } else { 0 },
+        );
+        if value.len() > 127 {
+            bytes.push(u8::try_from(value.len() >> 7).unwrap());
+        }
+        bytes.extend(value);
+    };
+    text(1, b"mail:send");
+    text(2, payload);
+    text(3, id.as_bytes());
+    text(4, queue.as_bytes());
+    text(15, b"\x0a\x01a\x12\x01b");
+    for (field, number) in [(5, 25), (6, retried), (11, failed_at)] {
+        if number > 0 {
+            bytes.extend([field << 3, number]);
+        }
+    }
+    bytes
+}
+
+/// Without the field of the queue, which may have moved.
+fn without_queue(message: &[u8], queue: &str) -> Vec<u8> {
+    let mut field = vec![4 << 3 | 2, u8::try_from(queue.len()).unwrap()];
+    field.extend(queue.as_bytes());
+    let at = message.windows(field.len()).rposition(|window| window == field).unwrap();
+    [&message[..at], &message[at + field.len()..]].concat()
+}
+
+async fn enqueue(redis: &mut Redis, id: &str, message: &[u8]) {
+    let mut connection = redis.connection().await.unwrap();
+    let key = format!("asynq:{{in}}:t:{id}");
+    let mut pipe = redis::pipe();
+    pipe.cmd("HSET").arg(key).arg("msg").arg(message).arg("state").arg("pending");
+    pipe.cmd("LPUSH").arg("asynq:{in}:pending").arg(id);
+    let () = pipe.query_async(&mut connection).await.unwrap();
+}
+
+async fn stored(redis: &mut Redis, queue: &str, id: &str) -> Option<Vec<u8>> {
+    redis.command("read", &["HGET", &format!("asynq:{{{queue}}}:t:{id}"), "msg"]).await.unwrap()
+}
+
+async fn waiting(redis: &mut Redis, queue: &str) -> Vec<String> {
+    in_turn(redis, &format!("asynq:{{{queue}}}:pending"), Push::Left).await
+}
+
+#[test]
+fn a_task_moves_with_its_message_changed_in_nothing_but_its_queue() {
+    with_redis(Kind::Asynq, async |_, plan| {
+        let mut redis = raw(&plan).await;
+        let mut asynq = Asynq::open(&plan).await.unwrap();
+        // Bytes that look like a queue's field, zeros, all bytes, and more than a varint's byte long.
+        let mut payload = vec![34, 2, b'i', b'n', 0];
+        payload.extend(0..=255);
+        for id in 0..30 {
+            let id = id.to_string();
+            enqueue(&mut redis, &id, &message(&id, "in", &payload, 0, 0)).await;
+        }
+        assert_eq!(drain(&mut asynq, wish(10, 100)).await, 30);
+        assert_eq!(waiting(&mut redis, "race").await, names((0..30).filter(|id| pick(*id, 10))));
+        assert_eq!(waiting(&mut redis, "main").await, names((0..30).filter(|id| !pick(*id, 10))));
+        for id in 0..30 {
+            let queue = if pick(id, 10) { "race" } else { "main" };
+            let id = id.to_string();
+            let moved = stored(&mut redis, queue, &id).await.unwrap();
+            let before = without_queue(&message(&id, "in", &payload, 0, 0), "in");
+            assert_eq!(without_queue(&moved, queue), before);
+            assert_eq!(stored(&mut redis, "in", &id).await, None);
+        }
+        assert_eq!(asynq.undo().await.unwrap().jobs, 30);
+        for id in 0..30 {
+            let id = id.to_string();
+            let back = stored(&mut redis, "in", &id).await.unwrap();
+            let before = without_queue(&message(&id, "in", &payload, 0, 0), "in");
+            assert_eq!(without_queue(&back, "in"), before);
+        }
+        assert_eq!(waiting(&mut redis, "in").await.len(), 30);
+    });
+}
+
+#[test]
+fn what_is_no_message_of_asynq_moves_as_it_is() {
+    with_redis(Kind::Asynq, async |_, plan| {
+        let mut redis = raw(&plan).await;
+        let mut asynq = Asynq::open(&plan).await.unwrap();
+        let torn = &message("2", "in", b"payload", 0, 0)[..19];
+        for (id, text) in
+            [("0", &b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"[..]), ("1", b""), ("2", torn)]
+        {
+            enqueue(&mut redis, id, text).await;
+        }
+        let _: u64 =
+            redis.command("push", &["LPUSH", "asynq:{in}:pending", "ghost"]).await.unwrap();
+        assert_eq!(drain(&mut asynq, wish(1, 100)).await, 4);
+        assert_eq!(waiting(&mut redis, "race").await, ["0", "1", "2"]);
+        assert_eq!(waiting(&mut redis, "main").await, ["ghost"], "an id without a task");
+        assert_eq!(stored(&mut redis, "race", "2").await.unwrap(), torn);
+    });
+}
+
+#[test]
+fn a_task_whose_id_is_taken_on_the_other_side_waits_its_turn() {
+    with_redis(Kind::Asynq, async |_, plan| {
+        let mut redis = raw(&plan).await;
+        let mut asynq = Asynq::open(&plan).await.unwrap();
+        let plain = message("same", "in", b"first", 0, 0);
+        enqueue(&mut redis, "same", &plain).await;
+        drain(&mut asynq, wish(0, 0)).await;
+        enqueue(&mut redis, "same", &message("same", "in", b"second", 0, 0)).await;
+        enqueue(&mut redis, "other", &plain).await;
+        assert_eq!(drain(&mut asynq, wish(0, 0)).await, 2);
+        assert_eq!(waiting(&mut redis, "main").await, ["same", "other"]);
+        assert_eq!(asynq.look(true).await.unwrap().counts.unwrap().put_off, 1);
+        // The first one ends; the second is due in half a minute, which is made now.
+        let _: u64 = redis.command("end", &["DEL", "asynq:{main}:t:same"]).await.unwrap();
+        let _: u64 = redis.command("end", &["DEL", "asynq:{main}:pending"]).await.unwrap();
+        let _: u64 =
+            redis.command("age", &["ZADD", "asynq:{in}:scheduled", "1", "same"]).await.unwrap();
+        assert_eq!(drain(&mut asynq, wish(0, 0)).await, 1);
+        let second = stored(&mut redis, "main", "same").await.unwrap();
+        assert!(second.windows(6).any(|window| window == b"second"));
+    });
+}
+
+#[test]
+fn a_paused_queue_rests_and_due_tasks_of_the_source_are_made_pending() {
+    with_redis(Kind::Asynq, async |_, plan| {
+        let mut redis = raw(&plan).await;
+        let mut asynq = Asynq::open(&plan).await.unwrap();
+        enqueue(&mut redis, "a", &message("a", "in", b"", 0, 0)).await;
+        let _: u64 = redis.command("take", &["DEL", "asynq:{in}:pending"]).await.unwrap();
+        let _: u64 =
+            redis.command("schedule", &["ZADD", "asynq:{in}:scheduled", "1", "a"]).await.unwrap();
+        let _: String = redis.command("pause", &["SET", "asynq:{in}:paused", "1"]).await.unwrap();
+        assert_eq!(drain(&mut asynq, wish(10, 100)).await, 0);
+        let _: u64 = redis.command("resume", &["DEL", "asynq:{in}:paused"]).await.unwrap();
+        assert_eq!(drain(&mut asynq, wish(10, 100)).await, 1);
+        assert_eq!(waiting(&mut redis, "race").await, ["a"]);
+    });
+}
+
+#[test]
+fn tasks_that_failed_or_lost_their_worker_go_to_the_normal_workers() {
+    with_redis(Kind::Asynq, async |_, plan| {
+        let mut redis = raw(&plan).await;
+        let mut asynq = Asynq::open(&plan).await.unwrap();
+        for (id, retried, failed_at) in [
+            ("once", 1, 9),
+            ("never", 0, 0),
+            ("given-up", 2, 9),
+            ("by-hand", 0, 0),
+            ("orphan", 0, 0),
+        ] {
+            enqueue(&mut redis, id, &message(id, "in", b"", retried, failed_at)).await;
+        }
+        drain(&mut asynq, wish(1, 100)).await;
+        // As its workers leave them: in retry, archived, or leased to one that is dead.
+        let _: u64 = redis.command("take", &["DEL", "asynq:{race}:pending"]).await.unwrap();
+        for (set, id, score) in [
+            ("retry", "once", "4000000000"),
+            ("retry", "never", "4000000000"),
+            ("archived", "given-up", "1"),
+            ("archived", "by-hand", "1"),
+            ("lease", "orphan", "1"),
+        ] {
+            let key = format!("asynq:{{race}}:{set}");
+            let _: u64 = redis.command("set", &["ZADD", &key, score, id]).await.unwrap();
+        }
+        let _: u64 =
+            redis.command("take", &["LPUSH", "asynq:{race}:active", "orphan"]).await.unwrap();
+        let back = asynq.hand_back(NOW).await.unwrap();
+        assert_eq!((back.waited, back.failed, back.orphaned), (0, 2, 1));
+        let retry: Vec<String> =
+            redis.command("list", &["ZRANGE", "asynq:{main}:retry", "0", "-1"]).await.unwrap();
+        assert_eq!(retry, ["given-up", "once"]);
+        let due: String =
+            redis.command("tell", &["ZSCORE", "asynq:{main}:retry", "once"]).await.unwrap();
+        assert_eq!(due, "4000000000", "its pause before the next attempt stays");
+        assert_eq!(waiting(&mut redis, "main").await, ["orphan"]);
+        assert_eq!(asynq.hand_back(NOW).await.unwrap(), HandedBack::default());
+        let left: Vec<String> =
+            redis.command("list", &["ZRANGE", "asynq:{race}:archived", "0", "-1"]).await.unwrap();
+        assert_eq!(left, ["by-hand"]);
+    });
+}
