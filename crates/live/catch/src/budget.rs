@@ -11,17 +11,23 @@ use photofinish_sys::trace::thread_cpu_time;
 /// What may be spent before any time has passed, if the whole run earns so much.
 const ADVANCE: Duration = Duration::from_millis(50);
 
+/// What is saved before it is spent again.
+const SAVING: Duration = Duration::from_millis(2);
+
 #[derive(Debug)]
 pub(crate) struct Budget {
     began: Instant,
     processor_then: Duration,
     /// Processors' time earned per time that passes, beside the advance.
     rate: f64,
+    is_resting: bool,
     advance: Duration,
     /// Spent before it began: reading the program.
     prepared: Duration,
     held: Duration,
     trapped: Duration,
+    /// Processor time of the thread that plants probes.
+    planted: Duration,
     /// Of all that, what reconnaissance took.
     reconnoitred: Duration,
 }
@@ -45,10 +51,12 @@ impl Budget {
             began: Instant::now(),
             processor_then: thread_cpu_time(),
             rate,
+            is_resting: false,
             advance,
             prepared,
             held: Duration::ZERO,
             trapped: Duration::ZERO,
+            planted: Duration::ZERO,
             reconnoitred: Duration::ZERO,
         }
     }
@@ -74,8 +82,7 @@ impl Budget {
 
     /// Whether reconnaissance has had less than `part` of everything.
     pub(crate) fn may_reconnoitre(&self, part: f64) -> bool {
-        let earned = self.elapsed().mul_f64(self.rate) + self.advance;
-        self.reconnoitred < earned.mul_f64(part)
+        self.reconnoitred < self.earned().mul_f64(part)
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -92,8 +99,18 @@ impl Budget {
     }
 
     /// Our own processor time since it began.
-    pub(crate) fn since_begun(&self) -> Duration {
-        thread_cpu_time().saturating_sub(self.processor_then)
+    fn since_begun(&self) -> Duration {
+        thread_cpu_time().saturating_sub(self.processor_then) + self.planted
+    }
+
+    /// Planting probes took so much until now.
+    pub(crate) fn has_planted(&mut self, spent: Duration) {
+        self.planted = spent;
+    }
+
+    /// What was spent and is not earned yet.
+    pub(crate) fn debt(&self) -> Duration {
+        self.spent().saturating_sub(self.earned())
     }
 
     /// A thread was held for so long.
@@ -101,13 +118,36 @@ impl Budget {
         self.held += held;
     }
 
-    /// When there is something to spend again: `None` if there is now.
-    pub(crate) fn pause(&self) -> Option<Duration> {
-        let earned = self.elapsed().mul_f64(self.rate) + self.advance;
-        let debt = (self.held + self.trapped + self.since_begun()).checked_sub(earned)?;
+    /// When there is something to spend again: `None` if there is now. Once everything is spent, a little is saved
+    /// first: to begin anew costs something, too.
+    pub(crate) fn pause(&mut self) -> Option<Duration> {
+        let debt = self.debt();
+        let wanted =
+            if self.is_resting { debt + self.saving().saturating_sub(self.saved()) } else { debt };
+        self.is_resting = !wanted.is_zero();
+        if !self.is_resting {
+            return None;
+        }
         // A rate of nothing earns nothing: wait, and be asked again.
-        let pause = debt.as_secs_f64() / self.rate.max(1e-6);
+        let pause = (debt + self.saving()).as_secs_f64() / self.rate.max(1e-6);
         Some(Duration::from_secs_f64(pause.clamp(0.001, 1.0)))
+    }
+
+    /// What is earned and not spent yet.
+    fn saved(&self) -> Duration {
+        self.earned().saturating_sub(self.spent())
+    }
+
+    fn saving(&self) -> Duration {
+        SAVING.min(Duration::from_secs_f64(self.rate / 8.0))
+    }
+
+    fn earned(&self) -> Duration {
+        self.elapsed().mul_f64(self.rate) + self.advance
+    }
+
+    fn spent(&self) -> Duration {
+        self.held + self.trapped + self.since_begun()
     }
 }
 

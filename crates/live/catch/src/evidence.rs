@@ -27,6 +27,7 @@ pub(crate) struct Held {
     pub(crate) op: Op,
     /// The bytes that were watched: where, and how many.
     pub(crate) watched: (u64, u8),
+    pub(crate) registers: Registers,
     pub(crate) goroutine: Option<Owner>,
     pub(crate) callers: Vec<Pc>,
 }
@@ -248,3 +249,6 @@ impl Owner {
         (self.stack.0..self.stack.1).contains(&address)
     }
 }
+
+#[cfg(test)]
+mod tests;

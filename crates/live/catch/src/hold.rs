@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use photofinish_goprocess::Range;
-use photofinish_sys::trace::{Event, Register, Registers, Stopped, Watching};
+use photofinish_sys::trace::{Event, Registers, Stopped, Watching};
 
 use crate::evidence::{Held, Judge, Other, Owner};
 use crate::learnt::SiteIdx;
@@ -20,15 +20,6 @@ use crate::watch::Watch;
 const PEACE: Duration = Duration::from_millis(5);
 /// Hits from so many instructions that are no race end a hold.
 const MOST_HITS: usize = 6;
-
-/// A goroutine that arrived at a site, and what it is about to touch.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival {
-    /// The goroutine, by its structure in the runtime.
-    pub(crate) g: u64,
-    pub(crate) owner: Owner,
-    pub(crate) target: Target,
-}
 
 impl Watch<'_> {
     /// Holds `stopped`, which is about to do what was waited for, and watches who touches the same meanwhile.
@@ -54,7 +45,7 @@ impl Watch<'_> {
                 self.budget.spend_traps(self.trap * u32::try_from(arrivals).unwrap_or(u32::MAX));
             }
         }
-        let Some(Arrival { g, owner, target }) = self.arrival(&site, &registers) else {
+        let Some((target, owner)) = self.aim(&site, &registers) else {
             self.queue.known.mark(site_idx).rejected += 1;
             drop(stopped);
             self.budget.spend(began.elapsed());
@@ -68,12 +59,13 @@ impl Watch<'_> {
             size: target.size,
             op: target.op,
             watched: target.watched,
+            registers,
             goroutine: Some(owner),
             callers: Vec::new(),
             site,
         };
-        let found = self.observe(held, registers, began + length);
-        self.queue.known.has_noted(site_idx, target.address, g);
+        let found = self.observe(held, began + length);
+        self.queue.known.has_noted(site_idx, target.address, owner.id);
         drop(stopped);
         self.last_held.insert(tid, Instant::now());
         self.budget.spend(began.elapsed());
@@ -86,21 +78,17 @@ impl Watch<'_> {
         }
     }
 
-    /// What a thread with these registers is about to touch; `None` if that is nothing that can race.
-    pub(crate) fn arrival(&mut self, site: &Site, registers: &Registers) -> Option<Arrival> {
+    /// What a thread with these registers is about to touch, and whose it is; `None` if that is nothing that
+    /// can race.
+    pub(crate) fn aim(&mut self, site: &Site, registers: &Registers) -> Option<(Target, Owner)> {
         let owner = self.judge.owner(registers)?;
         let target = self.judge.target(site, registers, self.flag_word, &mut self.random)?;
-        let is_shared = !owner.is_on_stack(target.watched.0) && self.is_writable(target.watched.0);
-        let g = registers.get(Register::R14);
-        is_shared.then_some(Arrival { g, owner, target })
+        let (at, _) = target.watched;
+        (!owner.is_on_stack(at) && self.is_writable(at)).then_some((target, owner))
     }
+
     /// Who races until `until`. Watches are silent afterwards.
-    fn observe(
-        &mut self,
-        mut held: Held,
-        registers: Registers,
-        until: Instant,
-    ) -> Option<(Held, Other)> {
+    fn observe(&mut self, mut held: Held, until: Instant) -> Option<(Held, Other)> {
         let (address, len) = held.watched;
         let watched = match held.op.is_write() {
             true => Watching::Accesses { address, len },
@@ -128,7 +116,7 @@ impl Watch<'_> {
             self.changed += 1;
         }
         if let (Some(_), Some(owner)) = (&found, held.goroutine) {
-            held.callers = self.judge.held_callers(&registers, owner);
+            held.callers = self.judge.held_callers(&held.registers, owner);
         }
         found.map(|other| (held, other))
     }

@@ -36,7 +36,10 @@ pub(crate) type SiteIdx = usize;
 pub(crate) struct Knowledge {
     pub(crate) sites: Sites,
     pub(crate) marks: Vec<Mark>,
-    pub(crate) by_address: HashMap<LinkAddr, SiteIdx>,
+    pub(crate) by_address: HashMap<LinkAddr, Vec<SiteIdx>>,
+    /// The sites of each function, and of each site the function.
+    pub(crate) functions: Vec<Vec<SiteIdx>>,
+    function_of: Vec<usize>,
     /// By eight bytes, or by map.
     places: HashMap<u64, Shared>,
     pub(crate) suspects: Vec<SiteIdx>,
@@ -50,10 +53,14 @@ pub(crate) struct Mark {
     pub(crate) in_vain: u32,
     arrivals: f64,
     waited: f64,
+    /// A probe waits there.
+    pub(crate) is_probed: bool,
     /// How many places it touched.
     n_places: u32,
     partners: Vec<SiteIdx>,
     pub(crate) is_suspect: bool,
+    /// Its function runs, as far as is known.
+    pub(crate) is_alive: bool,
     pub(crate) held: u32,
     pub(crate) caught: u32,
     /// What it touched was nobody else's.
@@ -81,24 +88,69 @@ const LEAST: f64 = 0.02;
 impl Knowledge {
     pub(crate) fn new(sites: Sites) -> Knowledge {
         let marks = vec![Mark::default(); sites.all.len()];
-        let by_address =
-            sites.all.iter().enumerate().map(|(site_idx, site)| (site.address, site_idx)).collect();
-        Knowledge { sites, marks, by_address, places: HashMap::new(), suspects: Vec::new() }
+        let mut by_address: HashMap<LinkAddr, Vec<SiteIdx>> = HashMap::new();
+        for (site_idx, site) in sites.all.iter().enumerate() {
+            by_address.entry(site.address).or_default().push(site_idx);
+        }
+        let (mut functions, mut function_of, mut first) = (Vec::new(), Vec::new(), 0);
+        for size in &sites.sizes {
+            function_of.resize(first + size, functions.len());
+            functions.push((first..first + size).collect());
+            first += size;
+        }
+        let mut known = Knowledge {
+            sites,
+            marks,
+            by_address,
+            functions,
+            function_of,
+            places: HashMap::new(),
+            suspects: Vec::new(),
+        };
+        known.suspect_globals();
+        known
     }
 
-    /// Sites found later.
-    pub(crate) fn add(&mut self, found: Vec<Site>) -> Vec<SiteIdx> {
-        let number = |site: Site| {
-            if let Some(known) = self.by_address.get(&site.address) {
-                return *known;
+    /// Variables that the code names itself: who writes one and who else touches it are partners from the
+    /// beginning.
+    fn suspect_globals(&mut self) {
+        let mut by_global: HashMap<u64, Vec<SiteIdx>> = HashMap::new();
+        for (site_idx, site) in self.sites.all.iter().enumerate() {
+            if let Some(global) = site.global() {
+                by_global.entry(global).or_default().push(site_idx);
             }
-            let site_idx = self.sites.all.len();
-            self.by_address.insert(site.address, site_idx);
-            self.sites.all.push(site);
-            self.marks.push(Mark::default());
-            site_idx
-        };
-        found.into_iter().map(number).collect()
+        }
+        for sites in by_global.into_values().filter(|sites| sites.len() > 1) {
+            for one in &sites {
+                for other in sites.iter().filter(|other| *other != one) {
+                    self.make_partners(*one, *other);
+                }
+            }
+        }
+    }
+
+    /// Sites found later, of one function; its number.
+    pub(crate) fn add(&mut self, found: Vec<Site>) -> usize {
+        let mut numbers = Vec::new();
+        for site in found {
+            let known = self.by_address.entry(site.address).or_default();
+            let is_known = known.iter().any(|site_idx| self.sites.all[*site_idx] == site);
+            if !is_known {
+                known.push(self.sites.all.len());
+                numbers.push(self.sites.all.len());
+                self.sites.all.push(site);
+                self.marks.push(Mark::default());
+                self.function_of.push(self.functions.len());
+            }
+        }
+        self.functions.push(numbers);
+        self.functions.len() - 1
+    }
+
+    /// The sites of the function that has this site.
+    pub(crate) fn neighbours(&self, site_idx: SiteIdx) -> &[SiteIdx] {
+        let function = self.function_of.get(site_idx).and_then(|at| self.functions.get(*at));
+        function.map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn site(&self, site_idx: SiteIdx) -> &Site {
@@ -182,7 +234,7 @@ impl Knowledge {
     pub(crate) fn rate_of_others(&self, site_idx: SiteIdx) -> f64 {
         let of = |partner: &SiteIdx| {
             let share = f64::from(self.marks[*partner].n_places.max(1));
-            let rate = self.rate(*partner).unwrap_or(100.0) / share;
+            let rate = self.rate(*partner).unwrap_or(20.0) / share;
             if *partner == site_idx { rate / 2.0 } else { rate }
         };
         self.marks[site_idx].partners.iter().map(of).sum()
@@ -201,6 +253,9 @@ impl Knowledge {
         let mark = &self.marks[site_idx];
         let hit = 1.0 - (-self.rate_of_others(site_idx) * length.as_secs_f64()).exp();
         // A site that is never reached cannot be held at: it is waited for by other means.
+        if mark.is_probed {
+            return 0.0;
+        }
         let reach = self.rate(site_idx).map_or(0.5, |rate| (rate / 20.0).min(1.0));
         let caught = 1.0 + 8.0 * f64::from(mark.caught);
         (hit + LEAST) * (reach + LEAST) / ((1.0 + mark.expected) * caught)
@@ -211,28 +266,5 @@ impl Knowledge {
         let seen = self.marks.iter().filter(|mark| mark.turns > 0 || mark.held > 0).count();
         let reached = self.marks.iter().filter(|mark| mark.arrivals > 0.0 || mark.held > 0).count();
         (seen, reached)
-    }
-}
-
-impl Learnt {
-    #[doc(hidden)]
-    pub fn summary(&self) -> String {
-        let Some((_, known)) = &self.known else { return String::new() };
-        known
-            .suspects
-            .iter()
-            .map(|i| {
-                format!(
-                    "{:x} w{} rate {:?} others {:.0} held {} exp {:.2} caught {}\n",
-                    known.site(*i).address.0,
-                    known.site(*i).writes(),
-                    known.rate(*i),
-                    known.rate_of_others(*i),
-                    known.marks[*i].held,
-                    known.marks[*i].expected,
-                    known.marks[*i].caught
-                )
-            })
-            .collect()
     }
 }

@@ -3,8 +3,11 @@
 //! The user's own module is decoded whole at the beginning; dependencies and the standard library are many
 //! times larger, and are decoded a function at a time, when one is drawn.
 
-use photofinish_goprocess::{Function, LinkAddr, Process, Range};
-use photofinish_model::{CodeOrigin, Frame, Op};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use photofinish_goprocess::{Function, LinkAddr, Process};
+use photofinish_model::{CodeOrigin, Frame, Op, package_of};
 
 use crate::Plan;
 use crate::bulk::{self, Bulk};
@@ -39,8 +42,13 @@ pub(crate) struct Sites {
     pub(crate) all: Vec<Site>,
     /// How many are of the user's module.
     pub(crate) n_own: usize,
-    /// Functions of dependencies and of the standard library.
+    /// How many each function of it has.
+    pub(crate) sizes: Vec<usize>,
+    /// Functions of dependencies and of the standard library: those that the user's module calls first,
+    /// then what is in the same packages, then the rest.
     pub(crate) others: Vec<(LinkAddr, LinkAddr)>,
+    /// Where the user's module calls a function directly, by the function.
+    pub(crate) calls: HashMap<LinkAddr, Vec<LinkAddr>>,
     /// Variables of the runtime that programs read and nobody means.
     ignored: Vec<u64>,
 }
@@ -65,7 +73,11 @@ impl Sites {
             match origin(&function) {
                 CodeOrigin::Own => {
                     let code = (function.entry, function.end);
-                    let found = sites.decode(process, code, plan.only_maps);
+                    let (found, calls) = sites.decode(process, code, plan.only_maps);
+                    for (at, target) in calls {
+                        sites.calls.entry(target).or_default().push(at);
+                    }
+                    sites.sizes.push(found.len());
                     sites.all.extend(found);
                 }
                 CodeOrigin::Dependency => sites.others.push((function.entry, function.end)),
@@ -76,18 +88,33 @@ impl Sites {
             }
         }
         sites.n_own = sites.all.len();
+        sites.order_others(process);
         sites
     }
 
-    /// The calls on maps and the accesses of the function between `entry` and `end`.
+    fn order_others(&mut self, process: &Process) {
+        let name = |entry: &LinkAddr| {
+            process.symbols().function_at(*entry).map(|function| function.name())
+        };
+        let near: HashSet<Cow<'_, str>> =
+            self.calls.keys().filter_map(name).map(package_of).collect();
+        let calls = &self.calls;
+        self.others.sort_by_cached_key(|(entry, _)| {
+            let is_near = name(entry).is_some_and(|name| near.contains(&package_of(name)));
+            (!calls.contains_key(entry), !is_near, fastrand::u32(..))
+        });
+    }
+
+    /// The calls on maps, the accesses and the moves of the function between `entry` and `end`; and whom
+    /// it calls where.
     pub(crate) fn decode(
         &self,
         process: &Process,
         (entry, end): (LinkAddr, LinkAddr),
         only_maps: bool,
-    ) -> Vec<Site> {
-        let mut sites = Vec::new();
-        let Some(code) = code(process, entry, end) else { return sites };
+    ) -> (Vec<Site>, Vec<(LinkAddr, LinkAddr)>) {
+        let (mut sites, mut calls) = (Vec::new(), Vec::new());
+        let Some(code) = code(process, entry, end) else { return (sites, calls) };
         for (address, found) in scan(&code, entry.0) {
             let address = LinkAddr(address);
             match found {
@@ -101,6 +128,7 @@ impl Sites {
                     }
                 }
                 Found::Call(target) => {
+                    calls.push((address, LinkAddr(target)));
                     let Some(called) = process.symbols().function_at(LinkAddr(target)) else {
                         continue;
                     };
@@ -121,11 +149,19 @@ impl Sites {
                 }
             }
         }
-        sites
+        (sites, calls)
     }
 }
 
 impl Site {
+    /// The variable that it names itself: its address in the file.
+    pub(crate) fn global(&self) -> Option<u64> {
+        match &self.kind {
+            SiteKind::Access(access) => access.global(),
+            SiteKind::Map { .. } | SiteKind::Bulk { .. } => None,
+        }
+    }
+
     /// Whether it writes: a map, or memory.
     pub(crate) fn writes(&self) -> bool {
         match &self.kind {
@@ -152,13 +188,10 @@ fn ranges_of(process: &Process, called: &Function<'_>, target: LinkAddr) -> Vec<
     stores.map(|stores| bulk::duff(called.name(), stores)).unwrap_or_default()
 }
 
-/// The bytes of a function, as the process has them.
+/// The bytes of a function, as the program's file has them: in the process probes may be planted.
 pub(crate) fn code(process: &Process, entry: LinkAddr, end: LinkAddr) -> Option<Vec<u8>> {
     let len = end.0.checked_sub(entry.0).filter(|len| *len <= LARGEST_FUNCTION)?;
-    let mut code = vec![0; usize::try_from(len).ok()?];
-    let range = Range { address: entry.loaded(process.bias()).0, len: code.len() };
-    let was_read = process.memory().read_many(&[range], &mut code).ok()?;
-    (was_read == [true]).then_some(code)
+    process.code(entry, usize::try_from(len).ok()?)
 }
 
 fn origin(function: &Function<'_>) -> CodeOrigin {

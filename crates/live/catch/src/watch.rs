@@ -4,38 +4,41 @@
 //! All events of the traced process pass through here, so whatever is waited for, signals are passed on at
 //! once. Leaving, by any way, lets everything go: the kernel does, when the thread that traces ends.
 //!
-//! Not here: what happens while a thread is held (`hold`). Start at [`watch`].
+//! Not here: what arrivals tell (`notes`), what happens while a thread is held (`hold`). Start at [`watch`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use photofinish_goprocess::{LinkAddr, Origin, Process};
+use photofinish_goprocess::{Origin, Process};
 use photofinish_model::Fingerprint;
 use photofinish_sys::trace::{
     Event, Registers, Stopped, TraceError, Tracer, hurry, thread_cpu_time, trap_cost,
 };
 use photofinish_sys::{Mapping, mappings, monotonic_now, process_ticks};
 
+use crate::alive::alive;
 use crate::budget::Budget;
+use crate::cold::Cold;
 use crate::evidence::{Held, Judge, Other};
 use crate::learnt::{Knowledge, Learnt, SiteIdx, Subject};
-use crate::location::located;
 use crate::maps::{self, FlagWord};
 use crate::places::{Places, Waiting};
 use crate::queue::Queue;
 use crate::race::{is_told, race_of};
 use crate::sites::Sites;
-use crate::{CatchError, Caught, Effort, Heard, Outcome, Plan};
+use crate::{CatchError, Caught, Effort, Outcome, Plan};
 
 /// A signal that was sent has come by then.
 const SIGNAL: Duration = Duration::from_millis(5);
 /// SIGURG of linux/signal.h, on all architectures but four old ones.
 const SIGURG: i32 = 23;
 /// So many arrivals of a turn of reconnaissance are noted.
-const NOTES: u64 = 4;
+pub(crate) const NOTES: u64 = 4;
 /// The part of the budget that reconnaissance may have, and as long as there is no suspect.
 const RECONNAISSANCE: (f64, f64) = (0.4, 0.9);
+/// What may be spent before it is earned, where waiting for the next chance takes long.
+pub(crate) const CREDIT: Duration = Duration::from_millis(10);
 /// How often progress is told, and the load of the process looked at.
 const PROGRESS: Duration = Duration::from_millis(200);
 /// A thread of a process that is busy, or idle, is held no longer.
@@ -45,6 +48,7 @@ pub(crate) struct Watch<'a> {
     pub(crate) process: &'a Process,
     pub(crate) judge: Judge<'a>,
     pub(crate) tracer: Tracer,
+    pub(crate) cold: Cold,
     pub(crate) places: Places,
     pub(crate) queue: Queue,
     pub(crate) budget: Budget,
@@ -62,13 +66,21 @@ pub(crate) struct Watch<'a> {
     progress: (Instant, u64),
 }
 
+/// What the thread that traces has to tell.
+pub(crate) enum News {
+    /// A race was seen first; where it is, is not looked up yet.
+    Caught(Box<(Caught, Held)>),
+    /// So far.
+    Progress(Effort),
+}
+
 /// Looks for races, in the thread that traces. See [`crate::catch_on`].
 pub(crate) fn watch(
     process: &Process,
     plan: &Plan,
     learnt: &mut Learnt,
     stop: &AtomicBool,
-    on_heard: &mut (dyn FnMut(Heard<'_>) + Send),
+    tell: &mut dyn FnMut(News),
 ) -> Result<Outcome, CatchError> {
     let mut watch = Watch::begin(process, plan, learnt)?;
     hurry();
@@ -76,7 +88,7 @@ pub(crate) fn watch(
     let mut known: BTreeMap<Fingerprint, usize> = BTreeMap::new();
     while !watch.over && !stop.load(Ordering::Relaxed) && watch.budget.elapsed() < plan.duration {
         if watch.has_progressed() {
-            on_heard(Heard::Progress(&watch.effort()));
+            tell(News::Progress(watch.effort()));
         }
         let rest = plan.duration.saturating_sub(watch.budget.elapsed()).min(PROGRESS);
         let Some((site_idx, held, other)) = watch.step(Instant::now() + rest) else { continue };
@@ -89,9 +101,8 @@ pub(crate) fn watch(
             Some(caught) => caught.sightings += 1,
             None => {
                 known.insert(Fingerprint::of(&race), outcome.caught.len());
-                let race = located(process, race, &held);
                 let caught = Caught { race, sightings: 1, after: watch.budget.elapsed() };
-                on_heard(Heard::Caught(&caught));
+                tell(News::Caught(Box::new((caught.clone(), held))));
                 outcome.caught.push(caught);
                 if plan.until_first {
                     break;
@@ -101,6 +112,7 @@ pub(crate) fn watch(
     }
     outcome.ended = watch.over;
     outcome.effort = watch.effort();
+    watch.close();
     if !watch.over {
         learnt.known = Some((Subject::of(process, plan), watch.queue.known));
     }
@@ -125,7 +137,7 @@ impl<'a> Watch<'a> {
             Some((known_subject, known)) if known_subject == subject => known,
             _ => Knowledge::new(Sites::find(process, plan)),
         };
-        let queue = Queue::new(known, plan.only_maps);
+        let mut queue = Queue::new(known, plan.only_maps);
         if queue.is_empty() {
             let path = process.path().display().to_string();
             return Err(CatchError::NoSites { path, focus: plan.focus.clone() });
@@ -137,12 +149,16 @@ impl<'a> Watch<'a> {
         let flag_word = maps::flag_word(build.minor(), &build.go_version);
         let tracer = Tracer::attach(pid)?;
         let places = Places::open(&tracer, somewhere)?;
+        let cold = Cold::new(pid, &places.program);
+        queue.has_probes = cold.is_possible();
+        queue.begin(process, alive(process));
         let trap = trap_cost();
         let prepared = thread_cpu_time().saturating_sub(before);
         Ok(Watch {
             process,
             judge: Judge { process },
             tracer,
+            cold,
             places,
             queue,
             budget: Budget::new(plan.budget, processors, plan.duration, prepared),
@@ -173,6 +189,7 @@ impl<'a> Watch<'a> {
             visited,
             reached,
             suspects: self.queue.n_suspects(),
+            probes: self.cold.n_planted(),
         }
     }
 
@@ -197,29 +214,44 @@ impl<'a> Watch<'a> {
     /// Waits at sites for a little; a thread that arrived, as it was held, and who touched what it would
     /// have.
     fn step(&mut self, end: Instant) -> Option<(SiteIdx, Held, Other)> {
-        if let Some(pause) = self.budget.pause() {
-            self.rest();
-            self.pass_events((Instant::now() + pause).min(end));
-            return None;
+        self.look_at_cold();
+        let pause = self.budget.pause();
+        let mut until = match pause {
+            Some(pause) => {
+                if self.budget.debt() >= CREDIT {
+                    self.rest();
+                }
+                Instant::now() + pause
+            }
+            None => {
+                // Before anybody can arrive: who finds it unarmed is not waited for any more.
+                self.places.program.arm();
+                self.fill_places();
+                let all = self.places.waiting().into_iter().flatten();
+                all.map(|waiting| waiting.until).min().unwrap_or_else(|| Instant::now() + SIGNAL)
+            }
+        };
+        until = until.min(end).min(self.cold.due());
+        let waits = self.places.waiting().iter().flatten().any(|waiting| waiting.to_hold);
+        // Who arrives in cold code is held though it costs what is not earned yet.
+        let holds = waits || self.cold.n_planted() > 0 && self.budget.debt() < CREDIT;
+        match holds {
+            true if pause.is_some() => self.places.program.arm(),
+            true => {}
+            false => {
+                self.places.program.disarm();
+            }
         }
-        self.fill_places();
-        let holds = self.places.waiting().iter().flatten().any(|waiting| waiting.to_hold);
-        if holds {
-            self.places.program.arm();
-        }
-        let next = self.places.waiting().iter().flatten().map(|waiting| waiting.until).min();
-        let mut until = next.unwrap_or_else(|| Instant::now() + SIGNAL).min(end);
         loop {
             match self.tracer.wait(until) {
-                None if holds && self.places.program.disarm() => {
-                    // One was sent a signal just now.
-                    return self.late();
-                }
+                // One was sent a signal just now.
+                None if holds && self.has_fired() => return self.late(),
                 None => return None,
                 Some(Event::Signal(stopped, SIGURG)) if holds && self.has_fired() => {
                     if let Some((waiting, registers)) = self.arrived(&stopped) {
                         return self.hold(stopped, waiting, registers);
                     }
+                    drop(stopped);
                     // Go's own; ours is under way.
                     until = until.min(Instant::now() + SIGNAL);
                 }
@@ -258,7 +290,13 @@ impl<'a> Watch<'a> {
     fn arrived(&self, stopped: &Stopped) -> Option<(Waiting, Registers)> {
         let registers = stopped.registers().ok()?;
         let mut all = self.places.waiting().into_iter().flatten();
-        let waiting = all.find(|waiting| waiting.to_hold && waiting.address == registers.ip)?;
+        let waiting = all.find(|waiting| waiting.to_hold && waiting.address == registers.ip);
+        let waiting = waiting.or_else(|| {
+            let site_idx = self.cold.site_at(registers.ip)?;
+            let (since, since_ns, until) = (Instant::now(), 0, Instant::now());
+            let address = registers.ip;
+            Some(Waiting { site_idx, address, since, since_ns, until, to_hold: true })
+        })?;
         Some((waiting, registers))
     }
 
@@ -295,59 +333,6 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// What the turn of a place told.
-    fn end_turn(&mut self, place: usize) {
-        let Some((waiting, arrivals)) = self.places.take(place) else { return };
-        let traps = self.trap * u32::try_from(arrivals).unwrap_or(u32::MAX);
-        self.budget.spend_traps(traps);
-        let known = &mut self.queue.known;
-        if arrivals == 0 {
-            known.mark(waiting.site_idx).in_vain += 1;
-            known.has_counted(waiting.site_idx, 0, waiting.since.elapsed());
-            return;
-        }
-        known.mark(waiting.site_idx).in_vain = 0;
-        if !waiting.to_hold {
-            self.budget.was_reconnaissance(traps);
-            if arrivals < NOTES {
-                known.has_counted(waiting.site_idx, arrivals, waiting.since.elapsed());
-            }
-        }
-    }
-
-    /// Reads what was noted of arrivals that went on.
-    fn take_notes(&mut self) {
-        let before = thread_cpu_time();
-        let mut n_of: HashMap<SiteIdx, u64> = HashMap::new();
-        for note in self.places.program.notes() {
-            let address: LinkAddr =
-                photofinish_goprocess::RuntimeAddr(note.registers.ip).linked(self.process.bias());
-            let Some(site_idx) = self.queue.known.by_address.get(&address).copied() else {
-                continue;
-            };
-            let site = self.queue.known.site(site_idx).clone();
-            match self.arrival(&site, &note.registers) {
-                Some(arrival) => {
-                    self.queue.known.has_noted(site_idx, arrival.target.address, arrival.g);
-                }
-                None => self.queue.known.mark(site_idx).rejected += 1,
-            }
-            let n_notes = n_of.entry(site_idx).or_default();
-            *n_notes += 1;
-            let mut all = self.places.waiting().into_iter().flatten();
-            if *n_notes == NOTES
-                && let Some(waiting) = all.find(|waiting| waiting.site_idx == site_idx)
-            {
-                let took = Duration::from_nanos(note.time.saturating_sub(waiting.since_ns));
-                // What the notes themselves took is not the program's doing.
-                let took = took.saturating_sub(self.trap * NOTES as u32 / 2);
-                let took = took.max(Duration::from_micros(2));
-                self.queue.known.has_counted(site_idx, NOTES, took);
-            }
-        }
-        self.budget.was_reconnaissance(thread_cpu_time().saturating_sub(before));
-    }
-
     /// No thread is held for now; notes are still taken.
     fn rest(&mut self) {
         self.places.program.disarm();
@@ -358,12 +343,13 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Passes on whatever comes, until `until`.
-    fn pass_events(&mut self, until: Instant) {
-        while let Some(event) = self.tracer.wait(until) {
-            self.pass(event);
-            if self.over {
-                return;
+    /// Takes the probes back; until that is done, signals are passed on.
+    fn close(&mut self) {
+        self.places.program.disarm();
+        self.cold.close();
+        while !self.over && !self.cold.is_closed() {
+            if let Some(event) = self.tracer.wait(Instant::now() + Duration::from_millis(2)) {
+                self.pass(event);
             }
         }
     }

@@ -43,7 +43,9 @@ fn location(race: &Race) -> &str {
 fn a_variable_is_named() {
     if may_catch() {
         let (race, _) = same("inlined");
-        assert!(location(&race).starts_with("global 'main.shared' of size 584 at "), "{race:#?}");
+        let location = location(&race);
+        assert!(location.starts_with("global 'main.shared' of size 584 at "), "{race:#?}");
+        assert!(location.ends_with(": hits of main.tally"), "{location}");
         assert!(race.accesses.iter().all(|access| access.stack.frames[0].inlined));
     }
 }
@@ -52,7 +54,10 @@ fn a_variable_is_named() {
 fn two_words_on_the_heap_are_one_race() {
     if may_catch() {
         let (race, _) = same("words");
-        assert!(location(&race).starts_with("heap block of size 640 at "), "{race:#?}");
+        let location = location(&race);
+        assert!(location.starts_with("heap block of size 640 at "), "{race:#?}");
+        let is_field = |field: &str| location.ends_with(&format!(": {field} of main.tally"));
+        assert!(is_field("last") || is_field("label"), "{location}");
     }
 }
 

@@ -49,7 +49,7 @@ impl Process {
             let function = self.symbols().function_at(pc.address.linked(self.bias()));
             function.is_some_and(|function| function.funcdata(FUNCDATA_OPEN_CODED).is_some())
         };
-        !goroutine.deferred.is_nil() || goroutine.stack.iter().any(keeps)
+        goroutine.mark.has_deferred() || goroutine.stack.iter().any(keeps)
     }
 
     /// What `goroutine` has put off, the next to be called first; `None` if it moved since it was read.

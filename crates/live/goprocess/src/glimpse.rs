@@ -134,7 +134,7 @@ pub fn glimpses_still(process: &Process) -> Result<(Vec<Glimpse>, Duration), Rea
             let sp = RuntimeAddr(registers.sp());
             let len = owner.stack.1.checked_sub(sp.0)?.min(STILL_STACK);
             let stack = memory::bytes(process.memory(), sp, len, STILL_STACK)?;
-            let hit = Hit { pid, tid: thread.tid, time, registers, callers: Vec::new(), stack };
+            let hit = Hit { tid: thread.tid, time, registers, callers: Vec::new(), stack };
             Some((Some(owner), hit))
         });
         standing.collect::<Vec<(Option<Owner>, Hit)>>()

@@ -30,6 +30,8 @@ pub(crate) struct Module {
     pub(crate) data: (RuntimeAddr, RuntimeAddr),
     /// Those without pointers.
     pub(crate) noptrdata: (RuntimeAddr, RuntimeAddr),
+    /// The record of the next module: a plugin's, or nil.
+    pub(crate) next: RuntimeAddr,
     /// What `go build -cover` counts with.
     pub(crate) counters: (RuntimeAddr, RuntimeAddr),
 }
@@ -82,6 +84,7 @@ impl Module {
             table: (table, len),
             text,
             gofunc: linked(layout.moduledata_gofunc)?,
+            next: field(layout.moduledata_next)?,
             types: span(layout.moduledata_types, layout.moduledata_etypes)?,
             data: span(layout.moduledata_data, layout.moduledata_edata)?,
             noptrdata: span(layout.moduledata_noptrdata, layout.moduledata_enoptrdata)?,

@@ -18,11 +18,12 @@ use crate::goroutine::semaphores::SemaTable;
 use crate::goroutine::still::Still;
 use crate::memory::{self, Memory};
 use crate::module::Module;
+use crate::plugins::Plugin;
 use crate::symbols::{Frame, Function, PcKind, Symbols};
 use crate::unwind::{Steps, Unwinder, Window};
 use crate::{
     Binary, BuildInfo, Layout, LayoutSource, LinkAddr, LoadBias, OpenError, Pc, ReadError,
-    RuntimeAddr, allgs, code, goroutine, layout,
+    RuntimeAddr, allgs, code, goroutine, layout, plugins,
 };
 
 /// More of a stack than this is not copied.
@@ -46,6 +47,7 @@ pub struct Process {
     symbols: Symbols,
     module: Module,
     allgs: RuntimeAddr,
+    plugins: Vec<Plugin>,
     wait_reasons: Vec<Arc<str>>,
     /// What unwinders found out.
     steps: Mutex<Steps>,
@@ -136,6 +138,10 @@ impl Process {
         let symbols = symbols.ok_or_else(|| missing("the function table"))?;
         let allgs = allgs::find(&*memory, &binary, bias, &layout, &symbols, &module)
             .ok_or_else(|| missing("the list of goroutines"))?;
+        let plugins = match origin {
+            Origin::Live(pid) => plugins::find(&*memory, &layout, module.next, pid),
+            Origin::Core(_) => Vec::new(),
+        };
         let wait_reasons =
             layout::wait_reasons(build.minor()).iter().map(|reason| Arc::from(*reason)).collect();
         Ok(Process {
@@ -149,6 +155,7 @@ impl Process {
             symbols,
             module,
             allgs,
+            plugins,
             wait_reasons,
             steps: Mutex::default(),
         })
@@ -197,6 +204,19 @@ impl Process {
         &*self.memory
     }
 
+    /// `len` bytes of code from `address` on, as the program's file has them.
+    pub fn code(&self, address: LinkAddr, len: usize) -> Option<Vec<u8>> {
+        self.binary.bytes(address, u64::try_from(len).ok()?)
+    }
+
+    /// Where in the program's file `address` is.
+    pub fn file_offset(&self, address: LinkAddr) -> Option<u64> {
+        self.binary.segments().iter().find_map(|segment| {
+            let at = address.0.checked_sub(segment.address.0)?;
+            segment.file_offset.checked_add(at).filter(|_| at < segment.file_size)
+        })
+    }
+
     /// How much higher it lies than its file says.
     pub fn bias(&self) -> LoadBias {
         self.bias
@@ -204,7 +224,11 @@ impl Process {
 
     /// What stands at `pc`, innermost inlined call first.
     pub fn frames(&self, pc: Pc) -> Vec<Frame<'_>> {
-        self.symbols.frames(pc.address.linked(self.bias), pc.kind)
+        let is_in = |plugin: &&Plugin| plugin.text.0 <= pc.address && pc.address < plugin.text.1;
+        match self.plugins.iter().find(is_in) {
+            Some(plugin) => plugin.symbols.frames(pc.address.linked(plugin.bias), pc.kind),
+            None => self.symbols.frames(pc.address.linked(self.bias), pc.kind),
+        }
     }
 
     /// The calls on a stack of which `stack` is a copy, from the stack pointer `sp` on: `pc` and its callers.
@@ -277,6 +301,11 @@ impl Process {
         stood.then_some((sp, stack))
     }
 
+    /// What was loaded besides the program itself.
+    pub(crate) fn plugins(&self) -> &[Plugin] {
+        &self.plugins
+    }
+
     /// What the linker put where.
     pub(crate) fn module(&self) -> &Module {
         &self.module
@@ -314,6 +343,18 @@ impl Process {
         let mut goroutines = reader.read_all(&addresses)?;
         goroutine::add_semaphores(self, &mut goroutines);
         Ok(Snapshot { goroutines, threads })
+    }
+
+    /// At most `most` goroutines, evenly chosen, as they were at about one moment: enough to see which code is in use.
+    ///
+    /// # Errors
+    /// As [`Process::snapshot`].
+    pub fn some_goroutines(&self, most: usize) -> Result<Vec<Goroutine>, ReadError> {
+        let mut reader = self.reader(&[]);
+        let addresses = allgs::addresses(&*self.memory, self.allgs)?;
+        let step = addresses.len().div_ceil(most.max(1)).max(1);
+        let chosen: Vec<RuntimeAddr> = addresses.into_iter().step_by(step).collect();
+        reader.read_all(&chosen)
     }
 
     /// The same with all threads held still, so that all of it was true at once; and for how long they stood.

@@ -133,9 +133,10 @@ impl Process {
     /// The variables with pointers, but for the table of semaphores, which has every lock waited for.
     fn roots(&self) -> Vec<(RuntimeAddr, RuntimeAddr)> {
         let module = self.module();
-        let spans = [module.data, module.bss[0]];
+        let plugins = self.plugins().iter().flat_map(|plugin| plugin.variables);
+        let spans: Vec<_> = [module.data, module.bss[0]].into_iter().chain(plugins).collect();
         let Some((from, to)) = self.semaphores().map(|table| table.span()) else {
-            return spans.to_vec();
+            return spans;
         };
         let mut roots = Vec::new();
         for (start, end) in spans {

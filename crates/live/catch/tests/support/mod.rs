@@ -54,6 +54,7 @@ pub(crate) fn watched(
     mut enough: impl FnMut(&Caught) -> bool + Send,
 ) -> Outcome {
     let process = Process::open(target.pid()).unwrap();
+    photofinish_catch::prepare();
     let plan = Plan { duration, budget: 0.6, only_maps: false, focus: None, until_first: false };
     let stop = AtomicBool::new(false);
     let outcome = catch(&process, &plan, &stop, &mut |caught| {

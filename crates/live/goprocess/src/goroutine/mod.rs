@@ -57,8 +57,6 @@ pub struct Goroutine {
     pub settled: bool,
     /// Changes when it moves.
     pub mark: Mark,
-    /// The first record of its calls put off.
-    pub deferred: RuntimeAddr,
 }
 
 /// A program counter on a stack.

@@ -22,8 +22,15 @@ pub(crate) struct RawG<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
     status: u32,
-    words: [u64; 9],
+    words: [u64; 10],
     sequence: u8,
+}
+
+impl Mark {
+    /// Whether it has a list of calls put off.
+    pub(crate) fn has_deferred(&self) -> bool {
+        self.words.last().is_some_and(|first| *first != 0)
+    }
 }
 
 impl<'a> RawG<'a> {
@@ -86,6 +93,7 @@ impl<'a> RawG<'a> {
                 layout.g_syscallpc,
                 layout.g_waiting,
                 layout.g_m,
+                layout.g_defer,
             ]
             .map(|field| self.word(field)),
             sequence: u8_at(self.bytes, usize::from(layout.g_tracking_seq)).unwrap_or(0),

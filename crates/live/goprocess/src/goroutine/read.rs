@@ -245,7 +245,6 @@ impl<'a> Reader<'a> {
             seen: Seen::Memory,
             settled: false,
             mark: raw.mark(),
-            deferred: raw.deferred(),
         }
     }
 }

@@ -216,7 +216,6 @@ fn decode_goroutine(
         seen,
         settled,
         mark: Mark::default(),
-        deferred: RuntimeAddr(0),
     })
 }
 

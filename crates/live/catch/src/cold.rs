@@ -1,0 +1,330 @@
+//! Cold code: hundreds of sites waited at together, by probes that the kernel plants.
+//!
+//! Three breakpoints hardly ever meet a write that comes twice a second; a probe waits for it as long as it takes. Code
+//! that turns out to be run often is taken out: an arrival costs microseconds, and planting and taking
+//! back some milliseconds, which a thread of its own waits for. Where the kernel has no such probes, nothing is
+//! waited for here. Start at [`Cold::plant`].
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use photofinish_sys::trace::{Planted, Probe, ProbeProgram, StopProgram, thread_cpu_time};
+
+use crate::learnt::SiteIdx;
+
+/// Probes are planted so many at a time.
+const BATCH: usize = 256;
+/// A site reached more often per second is not cold.
+const COLD: f64 = 40.0;
+/// New probes are looked after as often as this, for so long; old ones each [`SELDOM`].
+const OFTEN: Duration = Duration::from_millis(3);
+const NEW: Duration = Duration::from_millis(60);
+const SELDOM: Duration = Duration::from_millis(200);
+
+/// A site to wait at by a probe.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ColdSite {
+    pub(crate) site_idx: SiteIdx,
+    /// Where it is in the process.
+    pub(crate) address: u64,
+    /// Where the probe goes, in the file.
+    pub(crate) offset: u64,
+}
+
+/// All probes of a process.
+#[derive(Debug)]
+pub(crate) struct Cold {
+    jobs: Option<Sender<Job>>,
+    done: Receiver<Done>,
+    thread: Option<JoinHandle<()>>,
+    /// The processor time of that thread, in nanoseconds.
+    spent: Arc<AtomicU64>,
+    free: Vec<usize>,
+    batches: HashMap<usize, Batch>,
+    next_batch: usize,
+    by_address: HashMap<u64, SiteIdx>,
+    waiting: Vec<ColdSite>,
+    /// Jobs not done yet.
+    busy: usize,
+    /// Numbers of probes that are being removed, by batch.
+    leaving: HashMap<usize, Vec<usize>>,
+    looked: Instant,
+    is_possible: bool,
+}
+
+#[derive(Debug)]
+struct Batch {
+    sites: Vec<(ColdSite, usize)>,
+    /// Since when the probes are there.
+    since: Option<Instant>,
+    looked: Instant,
+}
+
+enum Job {
+    Plant(usize, Vec<Probe>),
+    Remove(usize),
+}
+
+/// Of a batch that was planted, what could not be; of one that was removed, nothing.
+#[derive(Debug)]
+struct Done {
+    batch: usize,
+    refused: Option<Vec<usize>>,
+}
+
+/// What a look at the probes told.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// Arrivals at sites, and in which time.
+    pub(crate) counted: Vec<(SiteIdx, u64, Duration)>,
+    /// Sites that are not waited at any more: they are not cold, or cannot be probed.
+    pub(crate) given_up: Vec<SiteIdx>,
+}
+
+impl Cold {
+    /// Nothing planted yet.
+    pub(crate) fn new(pid: u32, stop: &StopProgram) -> Cold {
+        let (jobs, received) = channel();
+        let (sender, done) = channel();
+        let spent = Arc::new(AtomicU64::new(0));
+        let program = ProbeProgram::load(pid, stop);
+        if let Err(error) = &program {
+            tracing::debug!("cold code is not waited for: {error}");
+        }
+        let spent_there = Arc::clone(&spent);
+        let thread = program.ok().and_then(|program| {
+            let thread = std::thread::Builder::new().name("plant".to_owned());
+            thread.spawn(move || work(&program, &received, &sender, &spent_there)).ok()
+        });
+        Cold {
+            jobs: Some(jobs),
+            done,
+            is_possible: thread.is_some(),
+            thread,
+            spent,
+            free: (0..Probe::MOST).rev().collect(),
+            batches: HashMap::new(),
+            next_batch: 0,
+            by_address: HashMap::new(),
+            waiting: Vec::new(),
+            busy: 0,
+            leaving: HashMap::new(),
+            looked: Instant::now(),
+        }
+    }
+
+    /// Whether there are probes at all.
+    pub(crate) fn is_possible(&self) -> bool {
+        self.is_possible
+    }
+
+    /// How many are planted.
+    pub(crate) fn n_planted(&self) -> usize {
+        let there = self.batches.values().filter(|batch| batch.since.is_some());
+        there.map(|batch| batch.sites.len()).sum()
+    }
+
+    /// The processor time that planting took.
+    pub(crate) fn spent(&self) -> Duration {
+        Duration::from_nanos(self.spent.load(Ordering::Relaxed))
+    }
+
+    /// The site at this address of the process, if it is waited at.
+    pub(crate) fn site_at(&self, address: u64) -> Option<SiteIdx> {
+        self.by_address.get(&address).copied()
+    }
+
+    /// Waits at these sites from some time on.
+    pub(crate) fn plant(&mut self, sites: impl IntoIterator<Item = ColdSite>) {
+        self.waiting.extend(sites);
+    }
+
+    /// When [`Self::look`] wants to be called next.
+    pub(crate) fn due(&self) -> Instant {
+        let is_new = |batch: &Batch| batch.since.is_none_or(|since| since.elapsed() < NEW);
+        let soon = self.busy > 0 || self.batches.values().any(is_new);
+        self.looked + if soon { OFTEN } else { SELDOM }
+    }
+
+    /// Counts arrivals, takes out what is hot, plants what waits if `may_plant`. `may_stop` says at which
+    /// sites threads are to be held.
+    pub(crate) fn look(
+        &mut self,
+        stop: &StopProgram,
+        may_plant: bool,
+        mut may_stop: impl FnMut(SiteIdx) -> bool,
+    ) -> Told {
+        let mut told = Told::default();
+        self.looked = Instant::now();
+        self.take_done(stop, &mut told, &mut may_stop);
+        let numbers: Vec<usize> = self.batches.keys().copied().collect();
+        for number in numbers {
+            self.look_at(number, stop, &mut told, &mut may_stop);
+        }
+        if may_plant && self.busy == 0 && !self.waiting.is_empty() {
+            let n_new = self.waiting.len().min(BATCH).min(self.free.len());
+            let sites: Vec<ColdSite> = self.waiting.drain(..n_new).collect();
+            self.plant_batch(sites);
+        }
+        told
+    }
+
+    fn look_at(
+        &mut self,
+        number: usize,
+        stop: &StopProgram,
+        told: &mut Told,
+        may_stop: &mut impl FnMut(SiteIdx) -> bool,
+    ) {
+        let Some(batch) = self.batches.get_mut(&number) else { return };
+        let Some(since) = batch.since else { return };
+        let is_new = since.elapsed() < NEW;
+        let elapsed = batch.looked.elapsed();
+        if elapsed < if is_new { OFTEN } else { SELDOM } {
+            return;
+        }
+        batch.looked = Instant::now();
+        let mut hot = Vec::new();
+        for (site, probe) in &batch.sites {
+            let arrivals = stop.probe_arrivals(*probe);
+            let is_hot = arrivals > 4 && arrivals as f64 > COLD * elapsed.as_secs_f64().max(0.1);
+            told.counted.push((site.site_idx, arrivals, elapsed));
+            stop.prepare_probe(*probe, !is_hot && may_stop(site.site_idx));
+            if is_hot {
+                hot.push(site.site_idx);
+            }
+        }
+        if !hot.is_empty() {
+            let sites = self.remove_batch(number, stop);
+            let (hot, cold): (Vec<_>, Vec<_>) =
+                sites.into_iter().partition(|site| hot.contains(&site.site_idx));
+            told.given_up.extend(hot.into_iter().map(|site| site.site_idx));
+            self.plant_batch(cold);
+        }
+    }
+
+    fn plant_batch(&mut self, sites: Vec<ColdSite>) {
+        let mut probes = Vec::new();
+        let mut batch = Batch { sites: Vec::new(), since: None, looked: Instant::now() };
+        for site in sites {
+            let Some(number) = self.free.pop() else { break };
+            probes.push(Probe { offset: site.offset, number });
+            batch.sites.push((site, number));
+        }
+        if !probes.is_empty() {
+            self.batches.insert(self.next_batch, batch);
+            self.send(Job::Plant(self.next_batch, probes));
+            self.next_batch += 1;
+        }
+    }
+
+    /// The batch is not waited at any more; its sites.
+    fn remove_batch(&mut self, number: usize, stop: &StopProgram) -> Vec<ColdSite> {
+        let Some(batch) = self.batches.remove(&number) else { return Vec::new() };
+        for (site, probe) in &batch.sites {
+            stop.prepare_probe(*probe, false);
+            self.by_address.remove(&site.address);
+        }
+        self.send(Job::Remove(number));
+        let numbers = batch.sites.iter().map(|(_, probe)| *probe).collect();
+        self.leaving.insert(number, numbers);
+        batch.sites.into_iter().map(|(site, _)| site).collect()
+    }
+
+    fn take_done(
+        &mut self,
+        stop: &StopProgram,
+        told: &mut Told,
+        may_stop: &mut impl FnMut(SiteIdx) -> bool,
+    ) {
+        while let Ok(done) = self.done.try_recv() {
+            self.busy = self.busy.saturating_sub(1);
+            let Some(refused) = done.refused else {
+                self.free.extend(self.leaving.remove(&done.batch).unwrap_or_default());
+                continue;
+            };
+            let Some(batch) = self.batches.get_mut(&done.batch) else { continue };
+            batch.since = Some(Instant::now());
+            batch.looked = Instant::now();
+            batch.sites.retain(|(site, number)| {
+                let is_refused = refused.contains(number);
+                if is_refused {
+                    told.given_up.push(site.site_idx);
+                }
+                !is_refused
+            });
+            for (site, number) in &batch.sites {
+                stop.probe_arrivals(*number);
+                stop.prepare_probe(*number, may_stop(site.site_idx));
+                self.by_address.insert(site.address, site.site_idx);
+            }
+        }
+    }
+
+    /// Takes all probes back; done when [`Self::is_closed`] says so.
+    pub(crate) fn close(&mut self) {
+        self.jobs = None;
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    fn send(&mut self, job: Job) {
+        if self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok()) {
+            self.busy += 1;
+        }
+    }
+}
+
+fn work(program: &ProbeProgram, jobs: &Receiver<Job>, done: &Sender<Done>, spent: &AtomicU64) {
+    let mut planted: HashMap<usize, Vec<Planted>> = HashMap::new();
+    for job in jobs {
+        let finished = match job {
+            Job::Plant(batch, probes) => {
+                let mut refused = Vec::new();
+                let all = planted.entry(batch).or_default();
+                plant(program, &probes, all, &mut refused);
+                Done { batch, refused: Some(refused) }
+            }
+            Job::Remove(batch) => {
+                planted.remove(&batch);
+                Done { batch, refused: None }
+            }
+        };
+        let nanoseconds = thread_cpu_time().as_nanos().try_into().unwrap_or(u64::MAX);
+        spent.store(nanoseconds, Ordering::Relaxed);
+        let _ = done.send(finished);
+    }
+    // Each takes the kernel some milliseconds of waiting: all together.
+    std::thread::scope(|scope| {
+        for links in planted.into_values() {
+            let _ = std::thread::Builder::new().spawn_scoped(scope, move || drop(links));
+        }
+    });
+}
+
+/// Plants all of them; where one is refused, halves, down to the one.
+fn plant(
+    program: &ProbeProgram,
+    probes: &[Probe],
+    planted: &mut Vec<Planted>,
+    refused: &mut Vec<usize>,
+) {
+    match program.plant(probes) {
+        Ok(link) => planted.push(link),
+        Err(error) if probes.len() <= 1 => {
+            tracing::debug!("a probe is refused: {error:?}");
+            refused.extend(probes.iter().map(|probe| probe.number));
+        }
+        Err(_) => {
+            let (first, second) = probes.split_at(probes.len() / 2);
+            plant(program, first, planted, refused);
+            plant(program, second, planted, refused);
+        }
+    }
+}
