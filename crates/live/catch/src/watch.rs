@@ -147,11 +147,13 @@ impl<'a> Watch<'a> {
         let somewhere = code.map_or(0x40_0000, |mapping| mapping.start);
         let build = process.build();
         let flag_word = maps::flag_word(build.minor(), &build.go_version);
+        // It takes its time, and from attaching on signals to the process wait for us.
+        let alive = alive(process);
         let tracer = Tracer::attach(pid)?;
         let places = Places::open(&tracer, somewhere)?;
         let cold = Cold::new(pid, &places.program);
         queue.has_probes = cold.is_possible();
-        queue.begin(process, alive(process));
+        queue.begin(process, alive);
         let trap = trap_cost();
         let prepared = thread_cpu_time().saturating_sub(before);
         Ok(Watch {
