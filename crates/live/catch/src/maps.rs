@@ -4,6 +4,7 @@
 //! thousands of header maps would drown the one that matters. Sources: `runtime/map*.go` and
 //! `cmd/compile/internal/walk`, Go 1.21 to 1.23 (`hmap`) and 1.24 to 1.27 (`internal/runtime/maps`).
 
+use photofinish_goprocess::MapOperation;
 use photofinish_model::Op;
 use photofinish_sys::trace::{Register, Registers};
 
@@ -28,20 +29,12 @@ pub(crate) fn operation(name: &str) -> Option<(Op, MapArgument)> {
         return Some((Op::Read, MapArgument::Second));
     }
     let name = name.strip_prefix("runtime.map").or_else(|| name.strip_prefix("reflect.map"))?;
-    if name.starts_with("access") {
-        // `mapaccess1_fat` and its kin are given more arguments; the second is the same.
-        Some((Op::Read, MapArgument::Second))
-    } else if name.starts_with("assign") || name.starts_with("delete") || name == "clear" {
-        Some((Op::Write, MapArgument::Second))
-    } else if matches!(name, "iterinit" | "IterStart") {
-        Some((Op::Read, MapArgument::Second))
-    } else if matches!(name, "iternext" | "IterNext") {
-        Some((Op::Read, MapArgument::InIterator))
-    } else if name == "len" {
-        Some((Op::Read, MapArgument::First))
-    } else {
-        None
+    if name == "len" {
+        return Some((Op::Read, MapArgument::First));
     }
+    let MapOperation { writes, is_second } = MapOperation::of(name)?;
+    let op = if writes { Op::Write } else { Op::Read };
+    Some((op, if is_second { MapArgument::Second } else { MapArgument::InIterator }))
 }
 
 /// Whether the function is a part of a map operation and of nothing else, or moves memory for one. What allocates

@@ -20,8 +20,8 @@ fn what_is_ordered_in_any_way_is_not_reported() {
     let target = started(&built("ordered", &BuildOptions::normal()), &["all"]);
     let outcome = watched(&target, Duration::from_secs(12), |_| true);
     assert_eq!(texts(&outcome), "");
-    // A machine with much else to do reaches few; one that looked nowhere proves nothing.
-    assert!(outcome.effort.reached > 10, "{:?}", outcome.effort);
+    // One that looked nowhere proves nothing.
+    assert!(outcome.effort.reached > 50, "{:?}", outcome.effort);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn what_the_race_detectors_own_suite_calls_no_race_is_not_reported() {
     let target = started(&program, &[]);
     let outcome = watched(&target, Duration::from_secs(12), |_| true);
     assert_eq!(texts(&outcome), "");
-    assert!(outcome.effort.reached > 10, "{:?}", outcome.effort);
+    assert!(outcome.effort.reached > 50, "{:?}", outcome.effort);
 }
 
 /// A program that runs every `TestNoRace…` of GOROOT/src/runtime/race/testdata again and again, all side by side. They

@@ -11,6 +11,9 @@ use photofinish_model::{Fingerprint, Pattern, Race};
 use photofinish_testkit::BuildOptions;
 use support::{built, may_catch, races_in, reported, started, watched};
 
+/// So often a race is caught for what is told most times, not each time.
+const TRIES: usize = 8;
+
 /// Catches the race of a shape, and sees that a race build reports the same one. Both, ours first.
 fn same(shape: &str) -> (Race, Race) {
     let target = started(&built("shapes", &BuildOptions::normal()), &[shape]);
@@ -53,13 +56,18 @@ fn a_variable_is_named() {
 #[test]
 fn two_words_on_the_heap_are_one_race() {
     if may_catch() {
-        let (race, _) = same("words");
-        let location = location(&race);
-        assert!(location.starts_with("heap block of size 640 at "), "{race:#?}");
-        // Where no variable of a frame points at the object, its type is not known.
-        let is_field = |field: &str| location.ends_with(&format!(": {field} of main.tally"));
-        let is_plain = location.ends_with(" bytes in");
-        assert!(is_field("last") || is_field("label") || is_plain, "{location}");
+        // The field is told where a variable of a frame points at the object when it is looked up, which is after
+        // the thread went on: not each time, but most.
+        let mut tries = (0..TRIES).map(|_| same("words").0);
+        let is_told = |race: Race| {
+            let location = location(&race);
+            assert!(location.starts_with("heap block of size 640 at "), "{race:#?}");
+            let is_field = |field: &str| location.ends_with(&format!(": {field} of main.tally"));
+            let is_told = is_field("last") || is_field("label");
+            assert!(is_told || location.ends_with(" bytes in"), "{location}");
+            is_told
+        };
+        assert!(tries.any(is_told), "no field was told");
     }
 }
 

@@ -46,7 +46,7 @@ pub use error::{OpenError, ReadError};
 pub use glimpse::{Glimpse, Glimpses, Pace, glimpses_still};
 pub use goroutine::{Goroutine, Mark, Pc, Seen, StackEnd, Status, Wait, WaitOn};
 pub use layout::{Layout, LayoutSource, wait_reasons_in};
-pub use map_call::{MapCall, MapCalls};
+pub use map_call::{MapCall, MapCalls, MapOperation};
 pub use memory::{Memory, Range};
 pub use photofinish_sys::trace::{TraceError, block_child_signals};
 pub use photofinish_sys::{

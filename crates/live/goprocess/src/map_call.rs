@@ -35,10 +35,11 @@ pub struct MapCall {
 
 /// What a function of the runtime does to a map, and where the map is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Operation {
-    writes: bool,
+pub struct MapOperation {
+    /// It assigns, deletes or clears.
+    pub writes: bool,
     /// The map is its second argument; else it is in the iterator, which is the first.
-    is_second: bool,
+    pub is_second: bool,
 }
 
 /// A stack as it stood, with what is needed to look into its frames.
@@ -87,11 +88,11 @@ impl<'a> MapCalls<'a> {
     }
 
     /// The outermost map function on a stack, before any other function that is not the runtime's.
-    fn operation(&self, stack: &[Pc]) -> Option<(usize, Operation)> {
+    fn operation(&self, stack: &[Pc]) -> Option<(usize, MapOperation)> {
         let mut found = None;
         for (frame_idx, pc) in stack.iter().enumerate() {
             let name = self.process.function_name(*pc)?;
-            if let Some(operation) = Operation::of(name) {
+            if let Some(operation) = name.strip_prefix("runtime.map").and_then(MapOperation::of) {
                 found = Some((frame_idx, operation));
             } else if !is_below_maps(name) {
                 break;
@@ -173,14 +174,14 @@ impl<'a> MapCalls<'a> {
     }
 }
 
-impl Operation {
-    /// What the function of that name does; `None` for one that does nothing to maps.
-    fn of(name: &str) -> Option<Operation> {
-        let name = name.strip_prefix("runtime.map")?;
+impl MapOperation {
+    /// What the function does whose name, behind `runtime.map`, is `name` (`assign_faststr`); `None` for one that does
+    /// nothing to maps. `mapaccess1_fat` and its kin are given more arguments; the second is the same.
+    pub fn of(name: &str) -> Option<MapOperation> {
         let is_read = name.starts_with("access") || name == "iterinit" || name == "IterStart";
         let writes = name.starts_with("assign") || name.starts_with("delete") || name == "clear";
         let is_next = name == "iternext" || name == "IterNext";
-        (is_read || writes || is_next).then_some(Operation { writes, is_second: !is_next })
+        (is_read || writes || is_next).then_some(MapOperation { writes, is_second: !is_next })
     }
 }
 
@@ -203,11 +204,11 @@ mod tests {
 
     #[test]
     fn map_functions_are_known_by_their_names() {
-        let writes = |name| Operation::of(name).map(|operation| operation.writes);
-        assert_eq!(writes("runtime.mapaccess2_faststr"), Some(false));
-        assert_eq!(writes("runtime.mapassign_fast64ptr"), Some(true));
-        assert_eq!(writes("runtime.mapclear"), Some(true));
-        assert_eq!(Operation::of("runtime.mapIterNext").map(|it| it.is_second), Some(false));
+        let writes = |name| MapOperation::of(name).map(|operation| operation.writes);
+        assert_eq!(writes("access2_faststr"), Some(false));
+        assert_eq!(writes("assign_fast64ptr"), Some(true));
+        assert_eq!(writes("clear"), Some(true));
+        assert_eq!(MapOperation::of("IterNext").map(|it| it.is_second), Some(false));
         assert_eq!(writes("runtime.makemap"), None);
         assert_eq!(writes("main.mapaccess1"), None);
     }

@@ -11,29 +11,10 @@ use photofinish_catch::{Caught, Outcome, Plan, catch};
 use photofinish_goprocess::Process;
 use photofinish_model::{Fingerprint, Race};
 use photofinish_report::{Reader, Report};
+pub(crate) use photofinish_testkit::may_catch;
 use photofinish_testkit::{BuildOptions, Running, build_go, workspace_root};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
-/// CAP_SYS_PTRACE, CAP_PERFMON and CAP_BPF of linux/capability.h.
-const NEEDED: [(u32, &str); 3] = [(19, "SYS_PTRACE"), (38, "PERFMON"), (39, "BPF")];
-
-/// Whether we may catch at all; says what is missing.
-pub(crate) fn may_catch() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
-    let set = u64::from_str_radix(line.trim(), 16).unwrap();
-    let missing: Vec<&str> =
-        NEEDED.iter().filter(|(bit, _)| set >> bit & 1 == 0).map(|(_, name)| *name).collect();
-    if !missing.is_empty() {
-        eprintln!("skipped: needs the capabilities {}", missing.join(", "));
-    }
-    let breakpoints = std::path::Path::new("/sys/bus/event_source/devices/breakpoint").exists();
-    if !breakpoints {
-        eprintln!("skipped: this kernel or machine has no hardware breakpoints");
-    }
-    missing.is_empty() && breakpoints && cfg!(target_arch = "x86_64")
-}
 
 /// A program of the corpus.
 pub(crate) fn built(folder: &str, options: &BuildOptions) -> PathBuf {

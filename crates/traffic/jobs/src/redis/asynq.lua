@@ -24,28 +24,37 @@ local function to_varint(value)
   return text .. string.char(value)
 end
 
+-- The field of a message at `at`: its tag, where the next begins, and its number if it holds one; nil where it is no
+-- such field.
+local function field(message, at)
+  local tag, value
+  tag, at = varint(message, at)
+  if not tag then return nil end
+  local wire = tag % 8
+  if wire == 0 then
+    value, at = varint(message, at)
+  elseif wire == 1 then
+    at = at + 8
+  elseif wire == 5 then
+    at = at + 4
+  elseif wire == 2 then
+    local size
+    size, at = varint(message, at)
+    if size then at = at + size end
+  else
+    return nil
+  end
+  if not at then return nil end
+  return tag, at, value
+end
+
 -- The message with another queue in it; nil where it is no such message.
 local function readdressed(message, queue)
   local kept, at, length = {}, 1, #message
   while at <= length do
-    local first = at
-    local tag, size
-    tag, at = varint(message, at)
-    if not tag then return nil end
-    local wire = tag % 8
-    if wire == 0 then
-      size, at = varint(message, at)
-    elseif wire == 1 then
-      at = at + 8
-    elseif wire == 5 then
-      at = at + 4
-    elseif wire == 2 then
-      size, at = varint(message, at)
-      if size then at = at + size end
-    else
-      return nil
-    end
-    if not at or at > length + 1 then return nil end
+    local first, tag = at
+    tag, at = field(message, at)
+    if not tag or at > length + 1 then return nil end
     if tag ~= 34 then kept[#kept + 1] = string.sub(message, first, at - 1) end
   end
   kept[#kept + 1] = '\34' .. to_varint(#queue) .. queue
@@ -54,26 +63,12 @@ end
 
 -- The number in field `wanted` of a message, 0 where it has none.
 local function number(message, wanted)
-  local at, length, found = 1, #message, 0
-  while at <= length do
-    local tag, size
-    tag, at = varint(message, at)
+  local at, found = 1, 0
+  while at <= #message do
+    local tag, value
+    tag, at, value = field(message, at)
     if not tag then return found end
-    local wire = tag % 8
-    if wire == 0 then
-      size, at = varint(message, at)
-      if tag == wanted * 8 and size then found = size end
-    elseif wire == 1 then
-      at = at + 8
-    elseif wire == 5 then
-      at = at + 4
-    elseif wire == 2 then
-      size, at = varint(message, at)
-      if size then at = at + size end
-    else
-      return found
-    end
-    if not at then return found end
+    if tag == wanted * 8 then found = value end
   end
   return found
 end
