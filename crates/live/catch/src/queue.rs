@@ -5,12 +5,13 @@
 //! come back after ever longer times. Functions of dependencies and of the standard library are decoded when
 //! their turn comes.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
-use photofinish_goprocess::Process;
+use photofinish_goprocess::{LinkAddr, Process};
 
 use crate::learnt::{Knowledge, SiteIdx};
+use crate::sites::OwnFunction;
 
 /// How long a site is reconnoitred, the first time.
 const TURN: Duration = Duration::from_millis(2);
@@ -42,6 +43,8 @@ pub(crate) struct Queue {
     /// Of functions not decoded yet.
     functions: VecDeque<usize>,
     turn: u64,
+    /// Functions near one that runs.
+    was_near: HashSet<usize>,
     /// What a second earns: long holds of rare arrivals cost no more than short ones of frequent ones.
     pub(crate) earned: Duration,
     /// The longest hold.
@@ -73,6 +76,7 @@ impl Queue {
             has_probes: false,
             functions,
             turn: 0,
+            was_near: HashSet::new(),
             earned: HOLD,
             longest: HOLD,
         }
@@ -152,15 +156,16 @@ impl Queue {
                 < if mark.is_suspect { 16.0 } else { 1.0 } / f64::from(mark.held + 1)
     }
 
-    /// The next site to hold a thread at, and how long to wait for one.
-    pub(crate) fn next_hold(&mut self) -> Option<(SiteIdx, Duration)> {
+    /// The next site to hold a thread at, and how long to wait for one; `None` while nobody is known to come
+    /// anywhere. Patience costs nothing: where the budget `is_scarce`, there is more of it.
+    pub(crate) fn next_hold(&mut self, is_scarce: bool) -> Option<(SiteIdx, Duration)> {
         let is_anywhere = self.random.u8(..ANYWHERE) == 0;
-        let site_idx = if is_anywhere { self.anywhere() } else { self.suspect() }?;
-        let patience = match self.known.rate(site_idx) {
-            Some(rate) => Duration::from_secs_f64((3.0 / rate).min(1.0)),
-            None => PATIENCE.0 * 8,
-        };
-        Some((site_idx, patience.clamp(PATIENCE.0, PATIENCE.1)))
+        let chosen = if is_anywhere { self.anywhere() } else { self.suspect() };
+        let site_idx = chosen.or_else(|| self.anywhere())?;
+        let rate = self.known.rate(site_idx).unwrap_or(100.0);
+        let patience = Duration::from_secs_f64((3.0 / rate).min(1.0));
+        let longest = if is_scarce { PATIENCE.1 } else { PATIENCE.0 * 8 };
+        Some((site_idx, patience.clamp(PATIENCE.0, longest)))
     }
 
     pub(crate) fn n_suspects(&self) -> usize {
@@ -181,31 +186,28 @@ impl Queue {
     /// One of the suspects, the likelier the more it promises.
     fn suspect(&mut self) -> Option<SiteIdx> {
         let known = &self.known;
-        let promises: Vec<f64> = known
-            .suspects
+        let suspects = known.suspects.iter().copied();
+        let suspects: Vec<SiteIdx> =
+            suspects.filter(|site_idx| known.may_be_held(*site_idx)).collect();
+        let promises: Vec<f64> = suspects
             .iter()
             .map(|site_idx| known.promise(*site_idx, self.hold(*site_idx)))
             .collect();
         let mut chosen = self.random.f64() * promises.iter().sum::<f64>();
-        for (site_idx, promise) in known.suspects.iter().zip(&promises) {
+        for (site_idx, promise) in suspects.iter().zip(&promises) {
             chosen -= promise;
             if chosen <= 0.0 {
                 return Some(*site_idx);
             }
         }
-        known.suspects.last().copied()
+        suspects.last().copied()
     }
 
-    /// Any site that somebody reached, or that nobody looked at yet.
+    /// Any site that somebody reached.
     fn anywhere(&mut self) -> Option<SiteIdx> {
         for _ in 0..16 {
-            let site_idx = self.random.usize(..self.known.marks.len().max(1));
-            let mark = self.known.marks.get(site_idx)?;
-            if mark.in_vain == 0
-                && !mark.is_probed
-                && mark.caught == 0
-                && !self.known.is_worthless(site_idx)
-            {
+            let site_idx = *self.random.choice(&self.known.reached)?;
+            if self.known.may_be_held(site_idx) && self.known.marks[site_idx].caught == 0 {
                 return Some(site_idx);
             }
         }
@@ -217,11 +219,61 @@ impl Queue {
             return;
         }
         let Some(function) = self.functions.pop_front() else { return };
-        let Some(function) = self.known.sites.others.get(function).copied() else { return };
-        let (found, _) = self.known.sites.decode(process, function, self.only_maps);
-        let function = self.known.add(found);
-        if let Some(site_idx) = self.random.choice(&self.known.functions[function]) {
+        let Some((entry, _)) = self.known.sites.others.get(function).copied() else { return };
+        if let Some(function) = self.decode(process, entry)
+            && let Some(site_idx) = self.random.choice(&self.known.functions[function])
+        {
             self.turns[1].push_front(*site_idx);
+        }
+    }
+
+    /// Decodes the function at `entry`, which is not of the user's module; its number, if it was not yet.
+    fn decode(&mut self, process: &Process, entry: LinkAddr) -> Option<usize> {
+        if self.known.by_entry.contains_key(&entry) {
+            return None;
+        }
+        let all = &self.known.sites.others;
+        let function = all.iter().find(|(other, _)| *other == entry).copied()?;
+        let (found, _) = self.known.sites.decode(process, function, self.only_maps);
+        Some(self.known.add(entry, found))
+    }
+
+    /// The function at `entry` was seen running: those that it calls, and those of its file, have a turn soon.
+    pub(crate) fn is_near(&mut self, entry: LinkAddr) {
+        let own = &self.known.sites.own;
+        let Some(function) = self.known.by_entry.get(&entry).and_then(|at| own.get(*at)) else {
+            return;
+        };
+        let is_called = |other: &OwnFunction| function.calls.contains(&other.entry);
+        let in_file = |other: &OwnFunction| other.file == function.file;
+        let all = own.iter().enumerate();
+        let mut near: Vec<(bool, usize)> = all
+            .filter(|(_, other)| is_called(other) || in_file(other))
+            .map(|(at, other)| (is_called(other), at))
+            .collect();
+        near.sort_unstable();
+        for (_, at) in near {
+            if !self.was_near.insert(at) {
+                continue;
+            }
+            let sites = &self.known.functions[at];
+            let is_new = sites.iter().all(|site_idx| self.known.marks[*site_idx].turns == 0);
+            if let Some(site_idx) = self.random.choice(sites).filter(|_| is_new) {
+                self.turns[0].push_front(*site_idx);
+            }
+        }
+    }
+
+    /// The function at `entry` was seen running: all its sites get their turns first.
+    pub(crate) fn has_run(&mut self, process: &Process, entry: LinkAddr) {
+        self.decode(process, entry);
+        let Some(function) = self.known.by_entry.get(&entry) else { return };
+        for site_idx in self.known.functions.get(*function).cloned().unwrap_or_default() {
+            let mark = self.known.mark(site_idx);
+            if mark.turns == 0 && !mark.is_probed {
+                mark.turns = 1;
+                self.turns[0].push_front(site_idx);
+            }
         }
     }
 }

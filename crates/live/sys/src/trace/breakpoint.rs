@@ -62,7 +62,8 @@ pub enum Watching {
 #[derive(Debug)]
 pub struct Breakpoint {
     tid: u32,
-    fd: OwnedFd,
+    /// None after it could not be opened again.
+    fd: Option<OwnedFd>,
     attr: Attr,
     ring: Option<Ring>,
     /// Of one that stops threads: its place.
@@ -70,8 +71,6 @@ pub struct Breakpoint {
     tid_inside: u32,
     /// What [`StopProgram`] had silenced when it was woken last.
     silenced: u64,
-    /// The kernel silences it when its program says so once more.
-    may_silence: bool,
 }
 
 /// `struct perf_event_attr`, as of its version 5.
@@ -136,7 +135,7 @@ impl Breakpoint {
         attr.sample_stack_user = STACK;
         attr.wakeup_events = 1;
         let mut breakpoint = Breakpoint::open(tid, attr)?;
-        let fd = breakpoint.fd.as_raw_fd();
+        let fd = breakpoint.fd();
         let failed = |cause| TraceError::Breakpoint { tid, cause };
         breakpoint.ring = Some(Ring::of(fd).map_err(failed)?);
         tell_by_signal(fd).map_err(failed)?;
@@ -176,19 +175,21 @@ impl Breakpoint {
         let Some(place) = self.place else {
             return self.watch(Watching::Execution { address });
         };
-        let silenced = program.silenced(self.tid_inside, place);
-        let is_spent = silenced != self.silenced;
         self.attr.bp_addr = address;
         self.attr.flags |= DISABLED;
-        self.modify()?;
-        self.silenced = silenced;
-        if is_spent || !self.may_silence {
-            // Once more it may be silenced: the kernel counts down to zero, which stands for never.
-            self.may_silence = true;
-            self.control(REFRESH, 1)
-        } else {
-            self.control(ENABLE, 0)
+        let silenced = program.silenced(self.tid_inside, place);
+        if silenced == self.silenced && self.fd.is_some() {
+            self.modify()?;
+            return self.control(ENABLE, 0);
         }
+        // Where the kernel silenced an event, some versions never run its program again: a new one is needed.
+        self.fd = None;
+        let tid = self.tid;
+        let fd = self.attr.open(tid).map_err(|cause| TraceError::Breakpoint { tid, cause })?;
+        self.fd = Some(fd);
+        self.silenced = silenced;
+        self.control(SET_BPF, program.place_fd(place) as libc::c_ulong)?;
+        self.control(REFRESH, 1)
     }
 
     /// Is silent from now on.
@@ -209,14 +210,19 @@ impl Breakpoint {
         let fd = attr.open(tid).map_err(|cause| TraceError::Breakpoint { tid, cause })?;
         Ok(Breakpoint {
             tid,
-            fd,
+            fd: Some(fd),
             attr,
             ring: None,
             place: None,
             tid_inside: 0,
-            silenced: 0,
-            may_silence: false,
+            // Unlike any number of times: its first turn makes it ready to be silenced.
+            silenced: u64::MAX,
         })
+    }
+
+    /// An invalid one where there is none.
+    fn fd(&self) -> RawFd {
+        self.fd.as_ref().map_or(-1, AsRawFd::as_raw_fd)
     }
 
     fn modify(&self) -> Result<(), TraceError> {
@@ -226,7 +232,7 @@ impl Breakpoint {
     fn control(&self, request: libc::c_ulong, argument: libc::c_ulong) -> Result<(), TraceError> {
         // SAFETY: the requests used here take a number, or, as MODIFY_ATTRIBUTES, the address of `attr`,
         // which the kernel reads and whose `size` field says how long it is.
-        let result = unsafe { libc::ioctl(self.fd.as_raw_fd(), request, argument) };
+        let result = unsafe { libc::ioctl(self.fd(), request, argument) };
         if result < 0 {
             return Err(TraceError::Breakpoint {
                 tid: self.tid,

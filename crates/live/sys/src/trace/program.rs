@@ -42,7 +42,7 @@ const N_NOTES: usize = 256;
 const NOTE: usize = 3 + 16;
 /// Counters of probes (`probes`).
 pub(super) const PROBES: usize = NOTES + N_NOTES * NOTE;
-pub(super) const MOST_PROBES: usize = 1024;
+pub(super) const MOST_PROBES: usize = 4096;
 const N_WORDS: usize = PROBES + 2 * MOST_PROBES;
 
 /// The programs, loaded, and what they and we tell each other.
