@@ -47,6 +47,11 @@ const SOAKS: &[(&str, How, &str)] = &[
         "deadlocks and leaks in programs built by every pinned Go",
     ),
     (
+        "inspect-kills",
+        How::Tests { package: "photofinish", word: "killed_while_it_is_held" },
+        "SIGKILL of inspect --stop while it holds the process, 100 times: the process goes on",
+    ),
+    (
         "race-suite",
         How::Tests { package: "photofinish-supervise", word: "race_suite" },
         "Go's own race suite passes with what a light build leaves out",

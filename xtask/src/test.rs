@@ -67,6 +67,7 @@ fn clippy() -> Result<Tally, String> {
 }
 
 fn cargo_test() -> Result<Tally, String> {
+    tools::brokers();
     count(tools::cargo()?.args(["test", "--workspace", "--no-fail-fast"]), read_cargo)
 }
 

@@ -37,6 +37,21 @@ pub(crate) fn go() -> Result<&'static Toolchain, String> {
     try_go_toolchain().map_err(|error| story(&error))
 }
 
+/// The brokers that tests of `jobs` run against, installed if need be; a test whose broker is not to be
+/// had says so.
+pub(crate) fn brokers() {
+    let mut missing = Vec::new();
+    if !on_path("redis-server") && !on_path("valkey-server") {
+        missing.push("redis-server");
+    }
+    if !on_path("postgres") && !Path::new("/usr/lib/postgresql").is_dir() {
+        missing.push("postgresql");
+    }
+    if !missing.is_empty() {
+        install_debian(&missing);
+    }
+}
+
 /// An error, its cause and its hint, a line each.
 pub(crate) fn story(error: &Error) -> String {
     let mut story = error.to_string();
@@ -66,6 +81,8 @@ pub(crate) fn install_debian(packages: &[&str]) {
     {
         let mut command = Command::new("apt-get");
         command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+        // No server that comes with a package is started.
+        command.env("RUNLEVEL", "1");
         if arguments[0] == "install" {
             command.args(packages);
         }

@@ -38,6 +38,9 @@ struct Options {
     /// Only these programs of the corpus, and not the payment service
     #[arg(long, value_delimiter = ',')]
     programs: Vec<String>,
+    /// Only the payment service
+    #[arg(long)]
+    payments: bool,
     /// The most that a program is watched for its first race
     #[arg(long = "for", value_parser = seconds)]
     time: Option<Duration>,
@@ -64,12 +67,16 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> anyhow::Result<()> {
     let began = Instant::now();
     let end = began + Duration::from_secs(60 * options.minutes);
+    if options.payments {
+        println!("{}", payments::measure(options.quick)?.table());
+        return Ok(());
+    }
     let programs = Programs::build(&options.programs, options.quick)?;
     let costs = cost::measure(&programs, options.quick)?;
     let payments =
         if options.programs.is_empty() { Some(payments::measure(options.quick)?) } else { None };
     let rounds = options.rounds.unwrap_or(if options.quick { 1 } else { 5 });
-    let time = options.time.unwrap_or(Duration::from_secs(if options.quick { 10 } else { 60 }));
+    let time = options.time.unwrap_or(Duration::from_secs(if options.quick { 6 } else { 60 }));
     let found = corpus::measure(&programs, rounds, time, end)?;
     println!(
         "`photofinish catch` at its default budget on ordinary builds, beside `-race` builds: {} programs of the corpus, {} s \

@@ -31,7 +31,7 @@ func init() {
 	run := func(with func(context.Context, pair) context.Context) func() {
 		return func() {
 			drive.Every(time.Millisecond, func(round int) {
-				ctx := context.WithValue(context.Background(), baggageKey{}, &baggage{})
+				ctx := context.WithValue(context.Background(), baggageKey{}, &baggage{make([]pair, 0, 8)})
 				var all sync.WaitGroup
 				for call := 0; call < 4; call++ {
 					all.Add(1)

@@ -15,7 +15,7 @@ type trail struct {
 
 func (t *trail) addRacy(entry int) {
 	if len(t.entries) >= 4096 {
-		t.entries = make([]int, 0, 64)
+		t.entries = t.entries[:0]
 	}
 	t.entries = append(t.entries, entry)
 }
@@ -24,7 +24,7 @@ func (t *trail) addLocked(entry int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.entries) >= 4096 {
-		t.entries = make([]int, 0, 64)
+		t.entries = t.entries[:0]
 	}
 	t.entries = append(t.entries, entry)
 }
@@ -32,7 +32,7 @@ func (t *trail) addLocked(entry int) {
 func init() {
 	run := func(add func(*trail, int)) func() {
 		return func() {
-			t := &trail{}
+			t := &trail{entries: make([]int, 0, 8192)}
 			drive.Clients(3, 3000, func(_, round int) { add(t, round) })
 		}
 	}

@@ -11,7 +11,7 @@ type line struct{ item, cents int }
 
 // An invoice is put together by a goroutine for each item; each appends its line to the one slice.
 func invoiceRacy(n int) []line {
-	var lines []line
+	lines := make([]line, 0, 4)
 	var all sync.WaitGroup
 	for item := 0; item < n; item++ {
 		all.Add(1)

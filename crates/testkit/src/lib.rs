@@ -20,6 +20,7 @@ mod lock;
 mod program;
 mod redact;
 mod running;
+pub mod servers;
 mod wait;
 mod wheel;
 

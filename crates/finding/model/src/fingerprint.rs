@@ -97,7 +97,7 @@ fn parts(race: &Race) -> Vec<String> {
         return vec![race.headline.clone()];
     }
     let mut places: Vec<String> = match race.kind {
-        Kind::Deadlock if race.accesses.is_empty() => {
+        Kind::Deadlock | Kind::GoroutineLeak if race.accesses.is_empty() => {
             race.others.iter().map(|g| place(&g.stack)).collect()
         }
         Kind::ConcurrentMap => {
@@ -106,12 +106,19 @@ fn parts(race: &Race) -> Vec<String> {
         _ => race.accesses.iter().map(|access: &Access| place(&access.stack)).collect(),
     };
     places.sort();
-    if race.kind == Kind::Deadlock {
+    if matches!(race.kind, Kind::Deadlock | Kind::GoroutineLeak) {
         places.dedup();
     }
+    // One function may be started in two places, and be right in one of them.
+    if race.kind == Kind::GoroutineLeak {
+        let creations = race.others.first().map(|goroutine| user_function(&goroutine.created_at));
+        places.extend(creations.map(|creation| format!("created by {creation}")));
+    }
     let says_nothing = places.iter().all(|place| place.trim().is_empty());
-    let headline_matters =
-        !matches!(race.kind, Kind::DataRace | Kind::ConcurrentMap | Kind::Panic | Kind::Deadlock);
+    let headline_matters = !matches!(
+        race.kind,
+        Kind::DataRace | Kind::ConcurrentMap | Kind::Panic | Kind::Deadlock | Kind::GoroutineLeak
+    );
     if says_nothing || headline_matters {
         places.push(without_numbers(&race.headline));
     }

@@ -52,6 +52,8 @@ pub enum Kind {
     UseAfterFree,
     /// LLVM: a thread that nobody joined.
     ThreadLeak,
+    /// Goroutines that wait for what cannot happen any more.
+    GoroutineLeak,
     /// LLVM: a signal handler that does what it must not.
     SignalUnsafe,
     /// The detector itself failed: out of shadow memory, too many goroutines, a bad option.
@@ -292,6 +294,7 @@ words!(Kind, "kind", {
     FatalError => "fatal-error",
     UseAfterFree => "use-after-free",
     ThreadLeak => "thread-leak",
+    GoroutineLeak => "goroutine-leak",
     SignalUnsafe => "signal-unsafe",
     DetectorFailure => "detector-failure",
     AnswerDiff => "answer-diff",

@@ -15,6 +15,8 @@ pub enum Source {
     Jobs,
     /// The unmodified program, watched from outside.
     Catch,
+    /// Deadlocks and leaks found among the goroutines of a running program.
+    Inspect,
     /// A race build under traffic that we made.
     Load,
     /// `go test -race`.
@@ -64,6 +66,7 @@ words!(Source, "source", {
     Mirror => "mirror",
     Jobs => "jobs",
     Catch => "catch",
+    Inspect => "inspect",
     Load => "load",
     Test => "test",
     Run => "run",

@@ -27,6 +27,7 @@ pub(crate) struct Held {
     pub(crate) op: Op,
     /// The bytes that were watched: where, and how many.
     pub(crate) watched: (u64, u8),
+    pub(crate) registers: Registers,
     pub(crate) goroutine: Option<Owner>,
     pub(crate) callers: Vec<Pc>,
 }
@@ -55,6 +56,8 @@ pub(crate) struct Touch {
     /// `None` where the instruction's address is lost.
     pub(crate) address: Option<u64>,
     pub(crate) size: Option<u32>,
+    /// The operation of sync/atomic that the instruction is.
+    pub(crate) atomic: Option<&'static str>,
     /// From the access on; what the runtime does below the function that the program called is left out.
     pub(crate) callers: Vec<Pc>,
 }
@@ -142,7 +145,7 @@ impl Judge<'_> {
         if keeps_own_order(function.name()) {
             if let Some((entry, op)) = maps::operation_of(functions) {
                 let callers = callers.get(entry..)?.to_vec();
-                return Some(Touch { op, address: None, size: None, callers });
+                return Some(Touch { op, address: None, size: None, atomic: None, callers });
             }
             let entry = mover_of(functions)?;
             let op = match &instruction {
@@ -152,17 +155,23 @@ impl Judge<'_> {
                 None => Op::Write,
             };
             let (address, size) = instruction.as_ref().map(described).unwrap_or_default();
-            return Some(Touch { op, address, size, callers: callers.get(entry..)?.to_vec() });
+            let callers = callers.get(entry..)?.to_vec();
+            return Some(Touch { op, address, size, atomic: None, callers });
         }
         let found = instruction?;
         let (at, access) = found;
-        if access.atomic && !held.op.is_write() || is_assembly(&function) && !access.writes {
+        if access.atomic.is_some() && !held.op.is_write()
+            || is_assembly(&function) && !access.writes
+        {
             return None;
         }
         let exact = Pc { address: at.loaded(self.process.bias()), kind: PcKind::Exact };
         let frames = self.process.frames(exact);
         // What `sync` and its kin do inlined is theirs; an atomic operation is told as one.
-        if frames.first().is_none_or(|frame| keeps_own_order(frame.function) && !access.atomic) {
+        if frames
+            .first()
+            .is_none_or(|frame| keeps_own_order(frame.function) && access.atomic.is_none())
+        {
             return None;
         }
         let mut callers = callers.to_vec();
@@ -170,7 +179,7 @@ impl Judge<'_> {
             *innermost = exact;
         }
         let (address, size) = described(&found);
-        Some(Touch { op: op_of(&access), address, size, callers })
+        Some(Touch { op: op_of(&access), address, size, atomic: access.atomic, callers })
     }
 
     /// The instruction of `function` that touched what was watched, by where the thread stood after it.
@@ -221,11 +230,12 @@ impl Judge<'_> {
 /// A touch of a map's flags is an operation on the map: the function that the program called says which.
 fn map_operation(callers: &[Pc], functions: &[&str]) -> Option<Touch> {
     let (entry, op) = maps::operation_of(functions)?;
-    Some(Touch { op, address: None, size: None, callers: callers.get(entry..)?.to_vec() })
+    let callers = callers.get(entry..)?.to_vec();
+    Some(Touch { op, address: None, size: None, atomic: None, callers })
 }
 
 fn op_of(access: &MemoryAccess) -> Op {
-    match (access.writes, access.atomic) {
+    match (access.writes, access.atomic.is_some()) {
         (true, true) => Op::AtomicWrite,
         (true, false) => Op::Write,
         (false, true) => Op::AtomicRead,
@@ -239,3 +249,6 @@ impl Owner {
         (self.stack.0..self.stack.1).contains(&address)
     }
 }
+
+#[cfg(test)]
+mod tests;

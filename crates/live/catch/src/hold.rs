@@ -59,11 +59,12 @@ impl Watch<'_> {
             size: target.size,
             op: target.op,
             watched: target.watched,
+            registers,
             goroutine: Some(owner),
             callers: Vec::new(),
             site,
         };
-        let found = self.observe(held, registers, began + length);
+        let found = self.observe(held, began + length);
         self.queue.known.has_noted(site_idx, target.address, owner.id);
         drop(stopped);
         self.last_held.insert(tid, Instant::now());
@@ -87,21 +88,15 @@ impl Watch<'_> {
     }
 
     /// Who races until `until`. Watches are silent afterwards.
-    fn observe(
-        &mut self,
-        mut held: Held,
-        registers: Registers,
-        until: Instant,
-    ) -> Option<(Held, Other)> {
-        let (at, len) = held.watched;
-        let watched = if held.op.is_write() {
-            Watching::Accesses { address: at, len }
-        } else {
-            Watching::Writes { address: at, len }
+    fn observe(&mut self, mut held: Held, until: Instant) -> Option<(Held, Other)> {
+        let (address, len) = held.watched;
+        let watched = match held.op.is_write() {
+            true => Watching::Accesses { address, len },
+            false => Watching::Writes { address, len },
         };
         let mut seen: Vec<u64> = Vec::new();
         let mut found = None;
-        let before = value(&self.judge, at, len);
+        let before = value(&self.judge, address, len);
         self.places.watch(watched);
         while found.is_none() && seen.len() < MOST_HITS && !self.over && Instant::now() < until {
             match self.tracer.wait(until) {
@@ -117,11 +112,11 @@ impl Watch<'_> {
         if found.is_none() {
             found = self.judge_hits(&held, &mut seen);
         }
-        if seen.is_empty() && value(&self.judge, at, len) != before {
+        if seen.is_empty() && value(&self.judge, address, len) != before {
             self.changed += 1;
         }
         if let (Some(_), Some(owner)) = (&found, held.goroutine) {
-            held.callers = self.judge.held_callers(&registers, owner);
+            held.callers = self.judge.held_callers(&held.registers, owner);
         }
         found.map(|other| (held, other))
     }

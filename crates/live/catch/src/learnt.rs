@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use photofinish_goprocess::LinkAddr;
 
-use crate::sites::{OwnFunction, Site, SiteKind, Sites};
+use crate::sites::{Site, SiteKind, Sites};
 
 /// What [`catch_on`](crate::catch_on) learnt of a process, to be given to it when it looks again: it need not
 /// begin from nothing then. Of another process, or before the first look, it is empty.
@@ -39,14 +39,10 @@ pub(crate) struct Knowledge {
     pub(crate) by_address: HashMap<LinkAddr, Vec<SiteIdx>>,
     /// The sites of each function, and of each site the function.
     pub(crate) functions: Vec<Vec<SiteIdx>>,
-    /// Functions by where they begin.
-    pub(crate) by_entry: HashMap<LinkAddr, usize>,
     function_of: Vec<usize>,
     /// By eight bytes, or by map.
     places: HashMap<u64, Shared>,
     pub(crate) suspects: Vec<SiteIdx>,
-    /// Sites where somebody arrived.
-    pub(crate) reached: Vec<SiteIdx>,
 }
 
 /// What is known of a site.
@@ -63,6 +59,8 @@ pub(crate) struct Mark {
     n_places: u32,
     partners: Vec<SiteIdx>,
     pub(crate) is_suspect: bool,
+    /// Its function runs, as far as is known.
+    pub(crate) is_alive: bool,
     pub(crate) held: u32,
     pub(crate) caught: u32,
     /// What it touched was nobody else's.
@@ -95,9 +93,7 @@ impl Knowledge {
             by_address.entry(site.address).or_default().push(site_idx);
         }
         let (mut functions, mut function_of, mut first) = (Vec::new(), Vec::new(), 0);
-        let mut by_entry = HashMap::new();
-        for OwnFunction { entry, n_sites: size, .. } in &sites.own {
-            by_entry.insert(*entry, functions.len());
+        for size in &sites.sizes {
             function_of.resize(first + size, functions.len());
             functions.push((first..first + size).collect());
             first += size;
@@ -107,11 +103,9 @@ impl Knowledge {
             marks,
             by_address,
             functions,
-            by_entry,
             function_of,
             places: HashMap::new(),
             suspects: Vec::new(),
-            reached: Vec::new(),
         };
         known.suspect_globals();
         known
@@ -136,8 +130,7 @@ impl Knowledge {
     }
 
     /// Sites found later, of one function; its number.
-    pub(crate) fn add(&mut self, entry: LinkAddr, found: Vec<Site>) -> usize {
-        self.by_entry.insert(entry, self.functions.len());
+    pub(crate) fn add(&mut self, found: Vec<Site>) -> usize {
         let mut numbers = Vec::new();
         for site in found {
             let known = self.by_address.entry(site.address).or_default();
@@ -177,17 +170,8 @@ impl Knowledge {
     /// In `waited` so many threads arrived.
     pub(crate) fn has_counted(&mut self, site_idx: SiteIdx, arrivals: u64, waited: Duration) {
         let mark = &mut self.marks[site_idx];
-        if mark.arrivals == 0.0 && arrivals > 0 {
-            self.reached.push(site_idx);
-        }
         mark.arrivals += arrivals as f64;
         mark.waited += waited.as_secs_f64();
-    }
-
-    /// Whether the places are to wait there for somebody to hold: it was reached, and no probe waits there.
-    pub(crate) fn may_be_held(&self, site_idx: SiteIdx) -> bool {
-        let mark = &self.marks[site_idx];
-        mark.arrivals > 0.0 && !mark.is_probed && !self.is_worthless(site_idx)
     }
 
     /// Arrivals per second, as far as known.

@@ -10,6 +10,7 @@
 //! Start at [`catch`].
 #![forbid(unsafe_code)]
 
+mod alive;
 mod budget;
 mod bulk;
 mod cold;
@@ -19,22 +20,24 @@ mod evidence;
 mod hold;
 mod landing;
 mod learnt;
+mod location;
 mod maps;
 mod notes;
 mod places;
 mod queue;
 mod race;
 mod rules;
-mod running;
 mod sites;
 mod target;
 mod watch;
 
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use photofinish_goprocess::Process;
 use photofinish_model::Race;
+use watch::News;
 
 pub use error::CatchError;
 pub use learnt::Learnt;
@@ -153,7 +156,7 @@ pub fn catch(
 
 /// As [`catch`], going on from what was `learnt` when the process was looked at before.
 ///
-/// Runs in a thread of its own, since the kernel knows a tracer by its thread: that ending lets everything go.
+/// Watches in a thread of its own, since the kernel knows a tracer by its thread: that ending lets everything go.
 ///
 /// # Errors
 /// As [`catch`].
@@ -165,13 +168,35 @@ pub fn catch_on(
     on_heard: &mut (dyn FnMut(Heard<'_>) + Send),
 ) -> Result<Outcome, CatchError> {
     std::thread::scope(|scope| {
+        let (sender, news) = mpsc::channel();
+        let watching = move || {
+            // Nobody listens any more where `on_heard` panicked.
+            watch::watch(process, plan, learnt, stop, &mut |news| drop(sender.send(news)))
+        };
         let watching = std::thread::Builder::new()
             .name("catch".to_owned())
-            .spawn_scoped(scope, || watch::watch(process, plan, learnt, stop, on_heard))
+            .spawn_scoped(scope, watching)
             .map_err(|cause| CatchError::Thread { cause })?;
-        match watching.join() {
-            Ok(outcome) => outcome,
-            Err(panic) => std::panic::resume_unwind(panic),
+        // What takes its time is done in this thread: the one that traces must pass signals on.
+        let mut locations = Vec::new();
+        for news in news {
+            match news {
+                News::Progress(effort) => on_heard(Heard::Progress(&effort)),
+                News::Caught(news) => {
+                    let (mut caught, held) = *news;
+                    caught.race.location = location::of(process, &held);
+                    locations.push(caught.race.location.clone());
+                    on_heard(Heard::Caught(&caught));
+                }
+            }
         }
+        let mut outcome = match watching.join() {
+            Ok(outcome) => outcome?,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        for (caught, location) in outcome.caught.iter_mut().zip(locations) {
+            caught.race.location = location;
+        }
+        Ok(outcome)
     })
 }

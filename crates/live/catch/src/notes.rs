@@ -5,13 +5,12 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use photofinish_goprocess::{LinkAddr, Pc, PcKind, RuntimeAddr};
+use photofinish_goprocess::{LinkAddr, RuntimeAddr};
 use photofinish_sys::trace::thread_cpu_time;
 
 use crate::cold::ColdSite;
 use crate::landing::landings;
 use crate::learnt::SiteIdx;
-use crate::running;
 use crate::sites::code;
 use crate::watch::{CREDIT, NOTES, Watch};
 
@@ -90,13 +89,16 @@ impl Watch<'_> {
         let told = self
             .cold
             .look(&self.places.program, may_plant, |site_idx| queue.is_worth_a_hold(site_idx));
-        for (site_idx, arrivals, waited) in told.counted {
-            self.queue.known.has_counted(site_idx, arrivals, waited);
-            let traps = self.trap * u32::try_from(arrivals).unwrap_or(u32::MAX);
-            self.budget.spend_traps(traps);
-        }
         for site_idx in told.given_up {
             self.queue.is_not_cold(site_idx);
+        }
+        for (site_idx, arrivals, waited) in told.counted {
+            self.queue.known.has_counted(site_idx, arrivals, waited);
+            if arrivals > 0 {
+                self.queue.has_woken(site_idx, false);
+            }
+            let traps = self.trap * u32::try_from(arrivals).unwrap_or(u32::MAX);
+            self.budget.spend_traps(traps);
         }
         self.budget.has_planted(self.cold.spent());
     }
@@ -118,11 +120,14 @@ impl Watch<'_> {
             let addresses: Vec<u64> = here.iter().map(address).collect();
             let code = function.and_then(|found| code(self.process, found.entry, found.end));
             let places = landings(&code.unwrap_or_default(), entry, &addresses);
+            // Of a function that nobody was seen in yet it is enough to know whether it runs.
+            let asleep = |site_idx: &SiteIdx| !self.queue.known.marks[*site_idx].is_alive;
             for ((site_idx, place), at) in here.iter().zip(places).zip(addresses) {
                 let address = LinkAddr(at).loaded(self.process.bias()).0;
                 // A function's first instruction is reached from where it is called.
                 let calls = self.queue.known.sites.calls.get(&LinkAddr(at)).filter(|_| at == entry);
                 let places: Vec<LinkAddr> = match place {
+                    _ if asleep(site_idx) => vec![LinkAddr(entry)],
                     Some(place) => vec![LinkAddr(place)],
                     None => calls.cloned().unwrap_or_default(),
                 };
@@ -135,33 +140,5 @@ impl Watch<'_> {
             }
         }
         (sites, unfit)
-    }
-
-    /// What runs has its turns first.
-    pub(crate) fn look_at_running(&mut self) {
-        if Instant::now() < self.running.due() {
-            return;
-        }
-        let mut ran: Vec<LinkAddr> = Vec::new();
-        for hit in self.running.seen() {
-            self.budget.spend_traps(running::COST);
-            let pc = Pc { address: RuntimeAddr(hit.registers.ip), kind: PcKind::Exact };
-            let sp = RuntimeAddr(hit.registers.sp());
-            let exact = self.process.callers(pc, sp, &hit.stack).into_iter().map(|pc| pc.address.0);
-            for address in exact.chain(hit.callers) {
-                let address = RuntimeAddr(address.saturating_sub(1)).linked(self.process.bias());
-                let function = self.process.symbols().function_at(address);
-                ran.extend(function.map(|function| function.entry));
-            }
-        }
-        ran.sort_unstable();
-        ran.dedup();
-        // Those that lie near come behind those that run.
-        for entry in &ran {
-            self.queue.is_near(*entry);
-        }
-        for entry in &ran {
-            self.queue.has_run(self.process, *entry);
-        }
     }
 }

@@ -1,8 +1,9 @@
 //! Which site is next: reconnaissance of all, in turn; holds chiefly at suspects, and some anywhere.
 //!
-//! A turn of reconnaissance costs a tenth of a hold. Each function has a turn at one of its sites; where nobody came, the
-//! function is cold, and probes wait there; where somebody did, all its sites get turns. Sites that nobody ever reached
-//! come back after ever longer times. Functions of dependencies and of the standard library are decoded when
+//! A turn of reconnaissance costs a tenth of a hold, and a large program has ten thousand sites. So those of functions that
+//! a clock saw running get turns; at those of other functions in use (`alive`) probes wait; of all the rest one probe waits in each
+//! function, and when somebody comes there, the function is in use, too. A site that nobody reached in its turn is
+//! cold, and a probe waits there; one that a probe turns out to be too often reached at has turns. Functions of dependencies and of the standard library are decoded when
 //! their turn comes.
 
 use std::collections::{HashSet, VecDeque};
@@ -10,13 +11,15 @@ use std::time::Duration;
 
 use photofinish_goprocess::{LinkAddr, Process};
 
+use crate::alive::Alive;
 use crate::learnt::{Knowledge, SiteIdx};
-use crate::sites::OwnFunction;
 
 /// How long a site is reconnoitred, the first time.
 const TURN: Duration = Duration::from_millis(2);
 /// How often that doubles at most, while nobody comes.
 const MOST_DOUBLINGS: u32 = 5;
+/// A site that nobody came to in so many turns, and that no probe could wait at, keeps its turns.
+const TURNS: u32 = 3;
 /// How long a thread is waited for, to be held.
 const PATIENCE: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(500));
 /// How long a thread is held, where the rates say nothing else.
@@ -26,6 +29,8 @@ const SHORTEST_HOLD: Duration = Duration::from_micros(400);
 const OTHERS: u64 = 3;
 /// One hold in so many is at any site.
 const ANYWHERE: u8 = 4;
+/// Functions of others that are decoded at the beginning.
+const MOST_AT_ONCE: usize = 500;
 /// Sites of others that are known at a time.
 const MOST_OTHERS: usize = 20_000;
 
@@ -43,8 +48,7 @@ pub(crate) struct Queue {
     /// Of functions not decoded yet.
     functions: VecDeque<usize>,
     turn: u64,
-    /// Functions near one that runs.
-    was_near: HashSet<usize>,
+    alive: Alive,
     /// What a second earns: long holds of rare arrivals cost no more than short ones of frequent ones.
     pub(crate) earned: Duration,
     /// The longest hold.
@@ -53,32 +57,103 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub(crate) fn new(known: Knowledge, only_maps: bool) -> Queue {
-        let mut random = fastrand::Rng::new();
-        let (mut maps, mut rest) = (VecDeque::new(), VecDeque::new());
-        for function in &known.functions {
-            let map = function.iter().find(|site_idx| known.site(**site_idx).is_map());
-            match (map, random.choice(function)) {
-                (Some(site_idx), _) => maps.push_back(*site_idx),
-                (None, Some(site_idx)) => rest.push_back(*site_idx),
-                (None, None) => {}
-            }
-        }
-        random.shuffle(maps.make_contiguous());
-        random.shuffle(rest.make_contiguous());
-        maps.append(&mut rest);
+        let random = fastrand::Rng::new();
         let functions: VecDeque<usize> = (0..known.sites.others.len()).collect();
         Queue {
             known,
             only_maps,
             random,
-            turns: [maps, VecDeque::new()],
+            turns: Default::default(),
             cold: Vec::new(),
             has_probes: false,
             functions,
             turn: 0,
-            was_near: HashSet::new(),
+            alive: Alive::default(),
             earned: HOLD,
             longest: HOLD,
+        }
+    }
+
+    /// Begins with what is in use. Called once, when it is known whether there are probes.
+    pub(crate) fn begin(&mut self, process: &Process, alive: Alive) {
+        let mut asleep = Vec::new();
+        // What was learnt before is begun with, and no probe of then is there any more.
+        let mut was_alive = HashSet::new();
+        for (site_idx, mark) in self.known.marks.iter_mut().enumerate() {
+            mark.is_probed = false;
+            if std::mem::take(&mut mark.is_alive) {
+                was_alive.insert(site_idx);
+            }
+        }
+        for function in 0..self.known.functions.len() {
+            let Some(sites) = self.known.functions.get(function).filter(|sites| !sites.is_empty())
+            else {
+                continue;
+            };
+            let address = self.known.site(sites[0]).address;
+            let entry = process.symbols().function_at(address).map(|function| function.entry);
+            let is_in = |functions: &HashSet<LinkAddr>| {
+                entry.is_some_and(|entry| functions.contains(&entry))
+            };
+            let sites = sites.clone();
+            if is_in(&alive.all) || sites.iter().any(|site_idx| was_alive.contains(site_idx)) {
+                self.wake(&sites, is_in(&alive.hot));
+            } else if self.has_probes {
+                asleep.extend(self.random.choice(&sites));
+            } else {
+                self.turns[0].extend(self.random.choice(&sites));
+            }
+        }
+        let turns = self.turns[0].make_contiguous();
+        self.random.shuffle(turns);
+        turns.sort_by_key(|site_idx| !self.known.sites.all[*site_idx].is_map());
+        // Those in use are waited for first.
+        self.random.shuffle(&mut asleep);
+        self.wait_by_probe(&asleep);
+        let others = &self.known.sites.others;
+        let is_used = |function: &usize| alive.all.contains(&others[*function].0);
+        let (used, rest): (Vec<usize>, Vec<usize>) = self.functions.drain(..).partition(is_used);
+        let n_used = used.len().min(MOST_AT_ONCE);
+        self.functions = used.into_iter().chain(rest).collect();
+        self.alive = alive;
+        (0..n_used).for_each(|_| self.decode_another(process));
+    }
+
+    /// These sites are in use: often, or now and then.
+    fn wake(&mut self, sites: &[SiteIdx], is_hot: bool) {
+        for site_idx in sites {
+            let mark = self.known.mark(*site_idx);
+            if mark.is_alive {
+                continue;
+            }
+            mark.is_alive = true;
+            if is_hot || !self.has_probes {
+                let of_others = usize::from(*site_idx >= self.known.sites.n_own);
+                self.turns[of_others].push_front(*site_idx);
+            } else {
+                self.wait_by_probe(&[*site_idx]);
+            }
+        }
+    }
+
+    fn wait_by_probe(&mut self, sites: &[SiteIdx]) {
+        for site_idx in sites {
+            let mark = self.known.mark(*site_idx);
+            if !mark.is_probed {
+                mark.is_probed = true;
+                self.cold.push(*site_idx);
+            }
+        }
+    }
+
+    /// Somebody came to a probe: the function is in use.
+    pub(crate) fn has_woken(&mut self, site_idx: SiteIdx, is_hot: bool) {
+        let mark = self.known.mark(site_idx);
+        if !mark.is_alive {
+            // The probe was at the function's beginning.
+            mark.is_probed = false;
+            let sites = self.known.neighbours(site_idx).to_vec();
+            self.wake(&sites, is_hot);
         }
     }
 
@@ -116,30 +191,25 @@ impl Queue {
         None
     }
 
-    /// A turn of a site is over: its first tells of the whole function.
+    /// A turn of a site is over.
     pub(crate) fn had_turn(&mut self, site_idx: SiteIdx, arrivals: u64) {
-        if self.known.mark(site_idx).turns != 1 {
-            return;
-        }
-        let is_cold = arrivals == 0 && self.has_probes;
-        for neighbour in self.known.neighbours(site_idx).to_vec() {
-            if is_cold {
-                self.known.mark(neighbour).is_probed = true;
-                self.cold.push(neighbour);
-            } else if neighbour != site_idx && self.known.mark(neighbour).turns == 0 {
-                // Later turns of these do not tell of the function again.
-                self.known.mark(neighbour).turns = 1;
-                let of_others = usize::from(neighbour >= self.known.sites.n_own);
-                self.turns[of_others].push_front(neighbour);
-            }
+        if arrivals > 0 {
+            let sites = self.known.neighbours(site_idx).to_vec();
+            self.wake(&sites, true);
+        } else if self.has_probes && self.known.mark(site_idx).turns <= TURNS {
+            self.wait_by_probe(&[site_idx]);
         }
     }
 
     /// A probe waits there no longer: it has its turns again.
     pub(crate) fn is_not_cold(&mut self, site_idx: SiteIdx) {
+        if !self.known.mark(site_idx).is_alive {
+            return self.has_woken(site_idx, true);
+        }
         let mark = self.known.mark(site_idx);
         mark.is_probed = false;
-        mark.turns = mark.turns.max(1);
+        // It was said to be cold, and is not.
+        mark.turns = mark.turns.max(TURNS + 1);
         let of_others = usize::from(site_idx >= self.known.sites.n_own);
         self.turns[of_others].push_front(site_idx);
     }
@@ -147,7 +217,7 @@ impl Queue {
     /// Whether a thread is to be held when it arrives at a probe.
     pub(crate) fn is_worth_a_hold(&mut self, site_idx: SiteIdx) -> bool {
         let mark = &self.known.marks[site_idx];
-        if self.known.is_worthless(site_idx) {
+        if self.known.is_worthless(site_idx) || !mark.is_alive {
             return false;
         }
         let is_new = mark.held + mark.rejected < 3;
@@ -156,16 +226,15 @@ impl Queue {
                 < if mark.is_suspect { 16.0 } else { 1.0 } / f64::from(mark.held + 1)
     }
 
-    /// The next site to hold a thread at, and how long to wait for one; `None` while nobody is known to come
-    /// anywhere. Patience costs nothing: where the budget `is_scarce`, there is more of it.
-    pub(crate) fn next_hold(&mut self, is_scarce: bool) -> Option<(SiteIdx, Duration)> {
+    /// The next site to hold a thread at, and how long to wait for one.
+    pub(crate) fn next_hold(&mut self) -> Option<(SiteIdx, Duration)> {
         let is_anywhere = self.random.u8(..ANYWHERE) == 0;
-        let chosen = if is_anywhere { self.anywhere() } else { self.suspect() };
-        let site_idx = chosen.or_else(|| self.anywhere())?;
-        let rate = self.known.rate(site_idx).unwrap_or(100.0);
-        let patience = Duration::from_secs_f64((3.0 / rate).min(1.0));
-        let longest = if is_scarce { PATIENCE.1 } else { PATIENCE.0 * 8 };
-        Some((site_idx, patience.clamp(PATIENCE.0, longest)))
+        let site_idx = if is_anywhere { self.anywhere() } else { self.suspect() }?;
+        let patience = match self.known.rate(site_idx) {
+            Some(rate) => Duration::from_secs_f64((3.0 / rate).min(1.0)),
+            None => PATIENCE.0 * 8,
+        };
+        Some((site_idx, patience.clamp(PATIENCE.0, PATIENCE.1)))
     }
 
     pub(crate) fn n_suspects(&self) -> usize {
@@ -186,28 +255,39 @@ impl Queue {
     /// One of the suspects, the likelier the more it promises.
     fn suspect(&mut self) -> Option<SiteIdx> {
         let known = &self.known;
-        let suspects = known.suspects.iter().copied();
-        let suspects: Vec<SiteIdx> =
-            suspects.filter(|site_idx| known.may_be_held(*site_idx)).collect();
-        let promises: Vec<f64> = suspects
+        // Where a probe waits, the one who arrives is held there.
+        let is_in_use = |site_idx: &&SiteIdx| {
+            let mark = &known.marks[**site_idx];
+            mark.is_alive && !mark.is_probed
+        };
+        let promises: Vec<(SiteIdx, f64)> = known
+            .suspects
             .iter()
-            .map(|site_idx| known.promise(*site_idx, self.hold(*site_idx)))
+            .filter(is_in_use)
+            .map(|site_idx| (*site_idx, known.promise(*site_idx, self.hold(*site_idx))))
             .collect();
-        let mut chosen = self.random.f64() * promises.iter().sum::<f64>();
-        for (site_idx, promise) in suspects.iter().zip(&promises) {
+        let mut chosen =
+            self.random.f64() * promises.iter().map(|(_, promise)| promise).sum::<f64>();
+        for (site_idx, promise) in &promises {
             chosen -= promise;
             if chosen <= 0.0 {
                 return Some(*site_idx);
             }
         }
-        suspects.last().copied()
+        promises.last().map(|(site_idx, _)| *site_idx)
     }
 
-    /// Any site that somebody reached.
+    /// Any site that somebody reached, or that nobody looked at yet.
     fn anywhere(&mut self) -> Option<SiteIdx> {
-        for _ in 0..16 {
-            let site_idx = *self.random.choice(&self.known.reached)?;
-            if self.known.may_be_held(site_idx) && self.known.marks[site_idx].caught == 0 {
+        for _ in 0..64 {
+            let site_idx = self.random.usize(..self.known.marks.len().max(1));
+            let mark = self.known.marks.get(site_idx)?;
+            if mark.is_alive
+                && mark.in_vain == 0
+                && !mark.is_probed
+                && mark.caught == 0
+                && !self.known.is_worthless(site_idx)
+            {
                 return Some(site_idx);
             }
         }
@@ -219,60 +299,17 @@ impl Queue {
             return;
         }
         let Some(function) = self.functions.pop_front() else { return };
-        let Some((entry, _)) = self.known.sites.others.get(function).copied() else { return };
-        if let Some(function) = self.decode(process, entry)
-            && let Some(site_idx) = self.random.choice(&self.known.functions[function])
-        {
-            self.turns[1].push_front(*site_idx);
-        }
-    }
-
-    /// Decodes the function at `entry`, which is not of the user's module; its number, if it was not yet.
-    fn decode(&mut self, process: &Process, entry: LinkAddr) -> Option<usize> {
-        if self.known.by_entry.contains_key(&entry) {
-            return None;
-        }
-        let all = &self.known.sites.others;
-        let function = all.iter().find(|(other, _)| *other == entry).copied()?;
+        let Some(function) = self.known.sites.others.get(function).copied() else { return };
+        let (entry, _) = function;
         let (found, _) = self.known.sites.decode(process, function, self.only_maps);
-        Some(self.known.add(entry, found))
-    }
-
-    /// The function at `entry` was seen running: those that it calls, and those of its file, have a turn soon.
-    pub(crate) fn is_near(&mut self, entry: LinkAddr) {
-        let own = &self.known.sites.own;
-        let Some(function) = self.known.by_entry.get(&entry).and_then(|at| own.get(*at)) else {
-            return;
-        };
-        let is_called = |other: &OwnFunction| function.calls.contains(&other.entry);
-        let in_file = |other: &OwnFunction| other.file == function.file;
-        let all = own.iter().enumerate();
-        let mut near: Vec<(bool, usize)> = all
-            .filter(|(_, other)| is_called(other) || in_file(other))
-            .map(|(at, other)| (is_called(other), at))
-            .collect();
-        near.sort_unstable();
-        for (_, at) in near {
-            if !self.was_near.insert(at) {
-                continue;
-            }
-            let sites = &self.known.functions[at];
-            let is_new = sites.iter().all(|site_idx| self.known.marks[*site_idx].turns == 0);
-            if let Some(site_idx) = self.random.choice(sites).filter(|_| is_new) {
-                self.turns[0].push_front(*site_idx);
-            }
-        }
-    }
-
-    /// The function at `entry` was seen running: all its sites get their turns first.
-    pub(crate) fn has_run(&mut self, process: &Process, entry: LinkAddr) {
-        self.decode(process, entry);
-        let Some(function) = self.known.by_entry.get(&entry) else { return };
-        for site_idx in self.known.functions.get(*function).cloned().unwrap_or_default() {
-            let mark = self.known.mark(site_idx);
-            if mark.turns == 0 && !mark.is_probed {
-                mark.turns = 1;
-                self.turns[0].push_front(site_idx);
+        let function = self.known.add(found);
+        let sites = self.known.functions[function].clone();
+        if self.alive.all.contains(&entry) {
+            self.wake(&sites, self.alive.hot.contains(&entry));
+        } else if let Some(site_idx) = self.random.choice(&sites).copied() {
+            match self.has_probes {
+                true => self.wait_by_probe(&[site_idx]),
+                false => self.turns[1].push_front(site_idx),
             }
         }
     }

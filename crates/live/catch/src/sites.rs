@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use photofinish_goprocess::{Function, LinkAddr, Process};
 use photofinish_model::{CodeOrigin, Frame, Op, package_of};
@@ -43,8 +42,8 @@ pub(crate) struct Sites {
     pub(crate) all: Vec<Site>,
     /// How many are of the user's module.
     pub(crate) n_own: usize,
-    /// Its functions.
-    pub(crate) own: Vec<OwnFunction>,
+    /// How many each function of it has.
+    pub(crate) sizes: Vec<usize>,
     /// Functions of dependencies and of the standard library: those that the user's module calls first,
     /// then what is in the same packages, then the rest.
     pub(crate) others: Vec<(LinkAddr, LinkAddr)>,
@@ -52,17 +51,6 @@ pub(crate) struct Sites {
     pub(crate) calls: HashMap<LinkAddr, Vec<LinkAddr>>,
     /// Variables of the runtime that programs read and nobody means.
     ignored: Vec<u64>,
-}
-
-/// A function of the user's module.
-#[derive(Debug)]
-pub(crate) struct OwnFunction {
-    pub(crate) entry: LinkAddr,
-    pub(crate) n_sites: usize,
-    /// Which file it is in: a hash of its name.
-    pub(crate) file: u64,
-    /// Whom it calls directly.
-    pub(crate) calls: Vec<LinkAddr>,
 }
 
 impl Sites {
@@ -86,15 +74,10 @@ impl Sites {
                 CodeOrigin::Own => {
                     let code = (function.entry, function.end);
                     let (found, calls) = sites.decode(process, code, plan.only_maps);
-                    sites.own.push(OwnFunction {
-                        entry: function.entry,
-                        n_sites: found.len(),
-                        file: hash(function.place(function.entry).0),
-                        calls: calls.iter().map(|(_, target)| *target).collect(),
-                    });
                     for (at, target) in calls {
                         sites.calls.entry(target).or_default().push(at);
                     }
+                    sites.sizes.push(found.len());
                     sites.all.extend(found);
                 }
                 CodeOrigin::Dependency => sites.others.push((function.entry, function.end)),
@@ -136,9 +119,11 @@ impl Sites {
             let address = LinkAddr(address);
             match found {
                 Found::Access(access) => {
-                    let is_ignored =
-                        access.global().is_some_and(|global| self.ignored.contains(&global));
-                    if !only_maps && !is_ignored {
+                    let is_ignored = |global| {
+                        self.ignored.contains(&global)
+                            || process.is_coverage_counter(LinkAddr(global))
+                    };
+                    if !only_maps && !access.global().is_some_and(is_ignored) {
                         sites.push(Site { address, kind: SiteKind::Access(access) });
                     }
                 }
@@ -207,12 +192,6 @@ fn ranges_of(process: &Process, called: &Function<'_>, target: LinkAddr) -> Vec<
 pub(crate) fn code(process: &Process, entry: LinkAddr, end: LinkAddr) -> Option<Vec<u8>> {
     let len = end.0.checked_sub(entry.0).filter(|len| *len <= LARGEST_FUNCTION)?;
     process.code(entry, usize::try_from(len).ok()?)
-}
-
-fn hash(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
 }
 
 fn origin(function: &Function<'_>) -> CodeOrigin {

@@ -17,6 +17,7 @@ use photofinish_sys::trace::{
 };
 use photofinish_sys::{Mapping, mappings, monotonic_now, process_ticks};
 
+use crate::alive::alive;
 use crate::budget::Budget;
 use crate::cold::Cold;
 use crate::evidence::{Held, Judge, Other};
@@ -25,9 +26,8 @@ use crate::maps::{self, FlagWord};
 use crate::places::{Places, Waiting};
 use crate::queue::Queue;
 use crate::race::{is_told, race_of};
-use crate::running::Running;
 use crate::sites::Sites;
-use crate::{CatchError, Caught, Effort, Heard, Outcome, Plan};
+use crate::{CatchError, Caught, Effort, Outcome, Plan};
 
 /// A signal that was sent has come by then.
 const SIGNAL: Duration = Duration::from_millis(5);
@@ -35,7 +35,7 @@ const SIGNAL: Duration = Duration::from_millis(5);
 const SIGURG: i32 = 23;
 /// So many arrivals of a turn of reconnaissance are noted.
 pub(crate) const NOTES: u64 = 4;
-/// The part of the budget that reconnaissance may have, and as long as nobody was seen anywhere.
+/// The part of the budget that reconnaissance may have, and as long as there is no suspect.
 const RECONNAISSANCE: (f64, f64) = (0.4, 0.9);
 /// What may be spent before it is earned, where waiting for the next chance takes long.
 pub(crate) const CREDIT: Duration = Duration::from_millis(10);
@@ -49,7 +49,6 @@ pub(crate) struct Watch<'a> {
     pub(crate) judge: Judge<'a>,
     pub(crate) tracer: Tracer,
     pub(crate) cold: Cold,
-    pub(crate) running: Running,
     pub(crate) places: Places,
     pub(crate) queue: Queue,
     pub(crate) budget: Budget,
@@ -67,13 +66,21 @@ pub(crate) struct Watch<'a> {
     progress: (Instant, u64),
 }
 
+/// What the thread that traces has to tell.
+pub(crate) enum News {
+    /// A race was seen first; where it is, is not looked up yet.
+    Caught(Box<(Caught, Held)>),
+    /// So far.
+    Progress(Effort),
+}
+
 /// Looks for races, in the thread that traces. See [`crate::catch_on`].
 pub(crate) fn watch(
     process: &Process,
     plan: &Plan,
     learnt: &mut Learnt,
     stop: &AtomicBool,
-    on_heard: &mut (dyn FnMut(Heard<'_>) + Send),
+    tell: &mut dyn FnMut(News),
 ) -> Result<Outcome, CatchError> {
     let mut watch = Watch::begin(process, plan, learnt)?;
     hurry();
@@ -81,7 +88,7 @@ pub(crate) fn watch(
     let mut known: BTreeMap<Fingerprint, usize> = BTreeMap::new();
     while !watch.over && !stop.load(Ordering::Relaxed) && watch.budget.elapsed() < plan.duration {
         if watch.has_progressed() {
-            on_heard(Heard::Progress(&watch.effort()));
+            tell(News::Progress(watch.effort()));
         }
         let rest = plan.duration.saturating_sub(watch.budget.elapsed()).min(PROGRESS);
         let Some((site_idx, held, other)) = watch.step(Instant::now() + rest) else { continue };
@@ -95,7 +102,7 @@ pub(crate) fn watch(
             None => {
                 known.insert(Fingerprint::of(&race), outcome.caught.len());
                 let caught = Caught { race, sightings: 1, after: watch.budget.elapsed() };
-                on_heard(Heard::Caught(&caught));
+                tell(News::Caught(Box::new((caught.clone(), held))));
                 outcome.caught.push(caught);
                 if plan.until_first {
                     break;
@@ -144,6 +151,7 @@ impl<'a> Watch<'a> {
         let places = Places::open(&tracer, somewhere)?;
         let cold = Cold::new(pid, &places.program);
         queue.has_probes = cold.is_possible();
+        queue.begin(process, alive(process));
         let trap = trap_cost();
         let prepared = thread_cpu_time().saturating_sub(before);
         Ok(Watch {
@@ -151,7 +159,6 @@ impl<'a> Watch<'a> {
             judge: Judge { process },
             tracer,
             cold,
-            running: Running::new(pid),
             places,
             queue,
             budget: Budget::new(plan.budget, processors, plan.duration, prepared),
@@ -207,7 +214,6 @@ impl<'a> Watch<'a> {
     /// Waits at sites for a little; a thread that arrived, as it was held, and who touched what it would
     /// have.
     fn step(&mut self, end: Instant) -> Option<(SiteIdx, Held, Other)> {
-        self.look_at_running();
         self.look_at_cold();
         let pause = self.budget.pause();
         let mut until = match pause {
@@ -225,7 +231,7 @@ impl<'a> Watch<'a> {
                 all.map(|waiting| waiting.until).min().unwrap_or_else(|| Instant::now() + SIGNAL)
             }
         };
-        until = until.min(end).min(self.cold.due()).min(self.running.due());
+        until = until.min(end).min(self.cold.due());
         let waits = self.places.waiting().iter().flatten().any(|waiting| waiting.to_hold);
         // Who arrives in cold code is held though it costs what is not earned yet.
         let holds = waits || self.cold.n_planted() > 0 && self.budget.debt() < CREDIT;
@@ -297,15 +303,14 @@ impl<'a> Watch<'a> {
     /// Replaces sites whose time is up.
     fn fill_places(&mut self) {
         self.take_notes();
-        let is_new = self.queue.known.reached.is_empty();
-        let part = if is_new { RECONNAISSANCE.1 } else { RECONNAISSANCE.0 };
+        let has_suspects = self.queue.n_suspects() > 0;
+        let part = if has_suspects { RECONNAISSANCE.0 } else { RECONNAISSANCE.1 };
         for (place, waiting) in self.places.waiting().into_iter().enumerate() {
             let now = Instant::now();
             if waiting.is_some_and(|waiting| now < waiting.until) {
                 continue;
             }
-            let hold = if place > 0 { self.queue.next_hold(self.budget.is_scarce()) } else { None };
-            let to_hold = hold.is_some();
+            let to_hold = place > 0 && (has_suspects || place > 1);
             if !to_hold && !self.budget.may_reconnoitre(part) {
                 // It costs nothing to wait on.
                 self.places.wait_until(place, now + SIGNAL);
@@ -313,7 +318,8 @@ impl<'a> Watch<'a> {
             }
             let before = thread_cpu_time();
             self.end_turn(place);
-            let next = hold.or_else(|| self.queue.next_turn(self.process));
+            let next =
+                if to_hold { self.queue.next_hold() } else { self.queue.next_turn(self.process) };
             if let Some((site_idx, patience)) = next {
                 let address = self.queue.known.site(site_idx).address.loaded(self.process.bias()).0;
                 let until = now + patience;

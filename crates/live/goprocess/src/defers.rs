@@ -43,6 +43,15 @@ struct Layout {
 }
 
 impl Process {
+    /// Whether `goroutine` may have put off anything: then it is worth asking.
+    pub fn may_have_deferred(&self, goroutine: &Goroutine) -> bool {
+        let keeps = |pc: &Pc| {
+            let function = self.symbols().function_at(pc.address.linked(self.bias()));
+            function.is_some_and(|function| function.funcdata(FUNCDATA_OPEN_CODED).is_some())
+        };
+        goroutine.mark.has_deferred() || goroutine.stack.iter().any(keeps)
+    }
+
     /// What `goroutine` has put off, the next to be called first; `None` if it moved since it was read.
     pub fn deferred(&self, goroutine: &Goroutine) -> Option<Vec<Deferred>> {
         let stack = self.copy_stack(goroutine)?;

@@ -137,6 +137,15 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    /// Whether the process is no more.
+    pub fn is_gone(&self) -> bool {
+        match self {
+            ReadError::Sys(cause) => matches!(cause, SysError::Gone { .. }),
+            ReadError::Trace(cause) => cause.is_gone(),
+            _ => false,
+        }
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use photofinish_sys::monotonic_now;
 use photofinish_sys::trace::{ClockSampler, Hit, Register, Registers, TraceError, freeze};
 
-use crate::goroutine::{Pc, StackEnd};
+use crate::goroutine::raw::RawG;
+use crate::goroutine::read::Reader;
+use crate::goroutine::{self, Pc, StackEnd};
 use crate::memory;
 use crate::symbols::PcKind;
 use crate::unwind::{Unwinder, Window};
@@ -24,6 +26,8 @@ const MOST_FRAMES: usize = 1024;
 const TAKE: Duration = Duration::from_millis(1);
 /// To learn what a thread runs.
 const PACE: Pace = Pace { every: Duration::from_micros(500), copied: 4096 };
+/// Those not seen yet may have stopped running: they are read again so often.
+const READ_AGAIN: Duration = Duration::from_millis(8);
 /// Of a thread that is held still, so much of its stack is read.
 const STILL_STACK: u64 = 64 << 10;
 
@@ -191,17 +195,25 @@ impl Process {
             .map(|goroutine| (goroutine.id, goroutine))
             .collect();
         let Some(pid) = self.pid().filter(|_| !wanted.is_empty()) else { return Ok(()) };
+        let all = photofinish_sys::threads(pid)?;
         let all_run =
             wanted.values().all(|one| one.status == Status::Running && one.thread.is_some());
         let threads: Vec<u32> = if all_run {
             wanted.values().filter_map(|goroutine| goroutine.thread).collect()
         } else {
-            photofinish_sys::threads(pid)?.iter().map(|thread| thread.tid).collect()
+            all.iter().map(|thread| thread.tid).collect()
         };
         let mut glimpses = Glimpses::open(self, &threads, PACE)?;
-        let deadline = Instant::now() + most;
-        while !wanted.is_empty() && Instant::now() < deadline {
+        let mut reader = self.reader(&all);
+        reader.now = Some(monotonic_now());
+        let start = Instant::now();
+        let mut next_reading = start + READ_AGAIN;
+        while !wanted.is_empty() && start.elapsed() < most {
             std::thread::sleep(TAKE);
+            if Instant::now() >= next_reading {
+                wanted.retain(|_, goroutine| !self.has_stopped(&mut reader, goroutine));
+                next_reading = Instant::now() + READ_AGAIN;
+            }
             for glimpse in glimpses.take() {
                 let Some(id) = glimpse.goroutine.filter(|_| !glimpse.stack.is_empty()) else {
                     continue;
@@ -213,7 +225,25 @@ impl Process {
                 }
             }
         }
+        goroutine::add_semaphores(self, goroutines);
         Ok(())
+    }
+
+    /// Whether a goroutine that ran has stopped meanwhile, and can be read where it stands.
+    fn has_stopped(&self, reader: &mut Reader<'_>, goroutine: &mut Goroutine) -> bool {
+        let Some(bytes) = self.g_of(goroutine) else { return false };
+        let raw = RawG::new(&bytes, self.layout());
+        if raw.id() != goroutine.id || raw.status() == Some(Status::Running) {
+            return false;
+        }
+        let read = reader.read_all(&[goroutine.address]).ok().and_then(|mut read| read.pop());
+        match read.filter(|read| read.id == goroutine.id && !read.stack.is_empty()) {
+            Some(read) => {
+                *goroutine = read;
+                true
+            }
+            None => false,
+        }
     }
 
     /// The goroutine that `registers` belong to. Believed if the stack pointer is within its stack.

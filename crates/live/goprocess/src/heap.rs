@@ -4,8 +4,6 @@
 //! one list (`mheap_.allspans`), found by its looks among the runtime's variables. Source: `runtime/mheap.go`,
 //! Go 1.21 to 1.27.
 
-use std::collections::HashMap;
-
 use crate::bytes::{u8_at, u64_at};
 use crate::code::slices_in;
 use crate::memory::{self, Memory, Range};
@@ -18,8 +16,10 @@ const IN_USE: u8 = 1;
 const MOST_SPANS: u64 = 1 << 24;
 /// Spans looked at before the list is believed.
 const SAMPLE: u64 = 16;
-/// Spans described by one read.
+/// Spans described by one read, or objects.
 const BATCH: usize = 1024;
+/// Bytes of objects read together.
+const LARGEST_BATCH: u64 = 4 << 20;
 /// Memory is read in pieces of this size.
 const PIECE: u64 = 64 << 10;
 /// No more of the heap than this is read.
@@ -43,7 +43,6 @@ pub(crate) struct Heap<'a> {
     spans: Vec<Span>,
     /// Objects reached whose words were not looked at yet: where, and how many bytes.
     open: Vec<(u64, u64)>,
-    pieces: HashMap<u64, Vec<u8>>,
     n_read: u64,
 }
 
@@ -73,7 +72,7 @@ impl<'a> Heap<'a> {
         }
         spans.sort_by_key(|span| span.start);
         spans.dedup_by_key(|span| span.start);
-        Some(Heap { memory, spans, open: Vec::new(), pieces: HashMap::new(), n_read: 0 })
+        Some(Heap { memory, spans, open: Vec::new(), n_read: 0 })
     }
 
     /// Takes every word of `words` for a pointer and reaches what it points at.
@@ -98,37 +97,54 @@ impl<'a> Heap<'a> {
 
     /// Follows pointers until nothing new is reached; false if that took too much memory. `hole` is the part of an
     /// object, given by where it begins, that is not followed.
+    ///
+    /// Wave by wave, each in order of addresses, so that neighbours are read together and nothing need be kept.
     pub(crate) fn follow(&mut self, hole: impl Fn(u64) -> Option<(u64, u64)>) -> bool {
-        while let Some((at, len)) = self.open.pop() {
-            let end = at + len;
-            let (from, to) = hole(at).unwrap_or((end, end));
-            self.n_read += len;
-            if self.n_read > LARGEST {
-                return false;
+        while !self.open.is_empty() {
+            let mut wave = std::mem::take(&mut self.open);
+            wave.sort_unstable();
+            let mut rest = wave.as_slice();
+            while !rest.is_empty() {
+                let (batch, behind) = rest.split_at(batch_of(rest));
+                rest = behind;
+                self.n_read += batch.iter().map(|(_, len)| len).sum::<u64>();
+                if self.n_read > LARGEST {
+                    return false;
+                }
+                self.follow_batch(batch, &hole);
             }
-            self.follow_span(at, from.clamp(at, end));
-            self.follow_span(to.clamp(at, end), end);
         }
         true
     }
 
-    /// Reaches what the words from `from` to `to` point at.
-    fn follow_span(&mut self, from: u64, to: u64) {
-        let mut here = from;
-        while here < to {
-            let in_piece = here % PIECE;
-            let n_bytes = (PIECE - in_piece).min(to - here);
-            let piece = self.pieces.entry(here - in_piece).or_insert_with_key(|piece| {
-                memory::bytes(self.memory, RuntimeAddr(*piece), PIECE, PIECE).unwrap_or_default()
-            });
-            let first = usize::try_from(in_piece).unwrap_or(0);
-            let last = first + usize::try_from(n_bytes).unwrap_or(0);
-            match piece.get(first..last).map(<[u8]>::to_vec) {
-                Some(words) => self.reach(&words),
-                // The piece reaches beyond what is mapped.
-                None => self.reach_from(RuntimeAddr(here), RuntimeAddr(here + n_bytes)),
+    /// Reaches what the objects of a batch point at.
+    fn follow_batch(&mut self, batch: &[(u64, u64)], hole: &impl Fn(u64) -> Option<(u64, u64)>) {
+        if let [(at, len)] = batch
+            && *len > LARGEST_BATCH
+        {
+            let end = at + len;
+            let (from, to) = hole(*at).unwrap_or((end, end));
+            self.reach_from(RuntimeAddr(*at), RuntimeAddr(from.clamp(*at, end)));
+            self.reach_from(RuntimeAddr(to.clamp(*at, end)), RuntimeAddr(end));
+            return;
+        }
+        let size = |len: u64| usize::try_from(len).unwrap_or(0);
+        let ranges: Vec<Range> =
+            batch.iter().map(|(at, len)| Range { address: *at, len: size(*len) }).collect();
+        let mut bytes = vec![0; ranges.iter().map(|range| range.len).sum()];
+        let Ok(was_read) = self.memory.read_many(&ranges, &mut bytes) else { return };
+        let mut bytes = bytes.as_slice();
+        for ((at, len), was_read) in batch.iter().zip(was_read) {
+            let (object, rest) = bytes.split_at(size(*len).min(bytes.len()));
+            bytes = rest;
+            if !was_read {
+                continue;
             }
-            here += n_bytes;
+            let end = at + len;
+            let (from, to) = hole(*at).unwrap_or((end, end));
+            let skip = |address: u64| size(address.clamp(*at, end) - at).min(object.len());
+            self.reach(&object[..skip(from)]);
+            self.reach(&object[skip(to)..]);
         }
     }
 
@@ -139,11 +155,16 @@ impl<'a> Heap<'a> {
         Some(word >> (object_idx % 64) & 1 == 1)
     }
 
-    /// Where the object around `address` begins: before it, if the allocator put a word of its own there.
-    pub(crate) fn start_of(&self, address: RuntimeAddr) -> Option<u64> {
+    /// The object around `address`: where it begins, and its size.
+    pub(crate) fn object_around(&self, address: RuntimeAddr) -> Option<(u64, u64)> {
         let (span_idx, object_idx) = self.object_at(address.0)?;
         let span = self.spans.get(span_idx)?;
-        Some(span.start + object_idx as u64 * span.object)
+        Some((span.start + object_idx as u64 * span.object, span.object))
+    }
+
+    /// Where the object around `address` begins: before it, if the allocator put a word of its own there.
+    pub(crate) fn start_of(&self, address: RuntimeAddr) -> Option<u64> {
+        self.object_around(address).map(|(start, _)| start)
     }
 
     fn reach_at(&mut self, word: u64) {
@@ -172,6 +193,16 @@ impl<'a> Heap<'a> {
         let is_whole = (object_idx + 1) * span.object <= span.end - span.start;
         is_whole.then_some((span_idx, usize::try_from(object_idx).ok()?))
     }
+}
+
+/// How many of `objects` are read together.
+fn batch_of(objects: &[(u64, u64)]) -> usize {
+    let mut n_bytes = 0;
+    let fits = |(_, len): &&(u64, u64)| {
+        n_bytes += len;
+        n_bytes <= LARGEST_BATCH
+    };
+    objects.iter().take(BATCH).take_while(fits).count().max(1)
 }
 
 /// A span that is in use for objects.

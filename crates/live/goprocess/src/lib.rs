@@ -11,6 +11,7 @@
 
 mod address;
 mod allgs;
+mod belongs;
 mod binary;
 mod bytes;
 mod code;
@@ -21,10 +22,12 @@ mod glimpse;
 mod goroutine;
 mod heap;
 mod holding;
+mod keepers;
 mod layout;
 mod map_call;
 mod memory;
 mod module;
+mod plugins;
 mod process;
 mod reach;
 mod symbols;
@@ -35,22 +38,23 @@ mod waited;
 
 pub use crate::core::StoppedThread;
 pub use address::{LinkAddr, LoadBias, RuntimeAddr};
+pub use belongs::Belongs;
 pub use binary::build_info::BuildInfo;
 pub use binary::{Architecture, Binary};
 pub use defers::Deferred;
 pub use error::{OpenError, ReadError};
 pub use glimpse::{Glimpse, Glimpses, Pace, glimpses_still};
-pub use goroutine::{Goroutine, Pc, Seen, StackEnd, Status, Wait, WaitOn};
+pub use goroutine::{Goroutine, Mark, Pc, Seen, StackEnd, Status, Wait, WaitOn};
 pub use layout::{Layout, LayoutSource, wait_reasons_in};
 pub use map_call::{MapCall, MapCalls};
 pub use memory::{Memory, Range};
-pub use photofinish_sys::trace::TraceError;
+pub use photofinish_sys::trace::{TraceError, block_child_signals};
 pub use photofinish_sys::{
     Descriptor, NumaNodes, Socket, Syscall, Thread, ThreadState, descriptor, monotonic_now,
     syscall, threads,
 };
 pub use process::{Origin, Process, Snapshot};
-pub use reach::NoHeap;
+pub use reach::{NoHeap, Objects};
 pub use symbols::{Frame, Function, PcKind, Symbols};
 pub use thing::{Direction, Thing};
-pub use variables::{FrameValues, Limits, Role, State, Values, Variable};
+pub use variables::{Field, FrameValues, Limits, Role, State, Values, Variable};

@@ -28,6 +28,12 @@ pub(crate) struct Module {
     pub(crate) bss: [(RuntimeAddr, RuntimeAddr); 2],
     /// Variables with pointers in them that begin as something.
     pub(crate) data: (RuntimeAddr, RuntimeAddr),
+    /// Those without pointers.
+    pub(crate) noptrdata: (RuntimeAddr, RuntimeAddr),
+    /// The record of the next module: a plugin's, or nil.
+    pub(crate) next: RuntimeAddr,
+    /// What `go build -cover` counts with.
+    pub(crate) counters: (RuntimeAddr, RuntimeAddr),
 }
 
 impl Module {
@@ -78,8 +84,16 @@ impl Module {
             table: (table, len),
             text,
             gofunc: linked(layout.moduledata_gofunc)?,
+            next: field(layout.moduledata_next)?,
             types: span(layout.moduledata_types, layout.moduledata_etypes)?,
             data: span(layout.moduledata_data, layout.moduledata_edata)?,
+            noptrdata: span(layout.moduledata_noptrdata, layout.moduledata_enoptrdata)?,
+            // `covctrs` and `ecovctrs` stand behind `enoptrbss`, Go 1.20 to 1.27.
+            counters: span(
+                layout.moduledata_enoptrbss.checked_add(8)?,
+                layout.moduledata_enoptrbss.checked_add(16)?,
+            )
+            .unwrap_or((RuntimeAddr(0), RuntimeAddr(0))),
             bss: [
                 span(layout.moduledata_bss, layout.moduledata_ebss)?,
                 span(layout.moduledata_noptrbss, layout.moduledata_enoptrbss)?,

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use photofinish_sys::trace::freeze;
@@ -18,11 +18,12 @@ use crate::goroutine::semaphores::SemaTable;
 use crate::goroutine::still::Still;
 use crate::memory::{self, Memory};
 use crate::module::Module;
+use crate::plugins::Plugin;
 use crate::symbols::{Frame, Function, PcKind, Symbols};
-use crate::unwind::{Unwinder, Window};
+use crate::unwind::{Steps, Unwinder, Window};
 use crate::{
     Binary, BuildInfo, Layout, LayoutSource, LinkAddr, LoadBias, OpenError, Pc, ReadError,
-    RuntimeAddr, allgs, code, goroutine, layout,
+    RuntimeAddr, allgs, code, goroutine, layout, plugins,
 };
 
 /// More of a stack than this is not copied.
@@ -46,7 +47,10 @@ pub struct Process {
     symbols: Symbols,
     module: Module,
     allgs: RuntimeAddr,
+    plugins: Vec<Plugin>,
     wait_reasons: Vec<Arc<str>>,
+    /// What unwinders found out.
+    steps: Mutex<Steps>,
 }
 
 /// Where a process is looked at.
@@ -134,6 +138,10 @@ impl Process {
         let symbols = symbols.ok_or_else(|| missing("the function table"))?;
         let allgs = allgs::find(&*memory, &binary, bias, &layout, &symbols, &module)
             .ok_or_else(|| missing("the list of goroutines"))?;
+        let plugins = match origin {
+            Origin::Live(pid) => plugins::find(&*memory, &layout, module.next, pid),
+            Origin::Core(_) => Vec::new(),
+        };
         let wait_reasons =
             layout::wait_reasons(build.minor()).iter().map(|reason| Arc::from(*reason)).collect();
         Ok(Process {
@@ -147,7 +155,9 @@ impl Process {
             symbols,
             module,
             allgs,
+            plugins,
             wait_reasons,
+            steps: Mutex::default(),
         })
     }
 
@@ -214,14 +224,18 @@ impl Process {
 
     /// What stands at `pc`, innermost inlined call first.
     pub fn frames(&self, pc: Pc) -> Vec<Frame<'_>> {
-        self.symbols.frames(pc.address.linked(self.bias), pc.kind)
+        let is_in = |plugin: &&Plugin| plugin.text.0 <= pc.address && pc.address < plugin.text.1;
+        match self.plugins.iter().find(is_in) {
+            Some(plugin) => plugin.symbols.frames(pc.address.linked(plugin.bias), pc.kind),
+            None => self.symbols.frames(pc.address.linked(self.bias), pc.kind),
+        }
     }
 
     /// The calls on a stack of which `stack` is a copy, from the stack pointer `sp` on: `pc` and its callers.
     /// It ends where the copy does.
     pub fn callers(&self, pc: Pc, sp: RuntimeAddr, stack: &[u8]) -> Vec<Pc> {
         let window = Window { base: sp.0, bytes: stack, is_part: false };
-        let walk = Unwinder::new(&self.symbols, self.bias).walk(pc, sp.0, window, 1024);
+        let walk = self.with_unwinder(|unwinder| unwinder.walk(pc, sp.0, window, 1024));
         walk.map(|(pcs, _)| pcs).unwrap_or_default()
     }
 
@@ -234,7 +248,7 @@ impl Process {
     /// each belong the words behind it in which the function may have put its arguments.
     pub fn frame_words(&self, goroutine: &Goroutine) -> Option<Vec<Vec<u64>>> {
         let (sp, stack) = self.parked_stack(goroutine, LARGEST_STACK)?;
-        let spans = Unwinder::new(&self.symbols, self.bias).spans(&goroutine.stack, sp);
+        let spans = self.with_unwinder(|unwinder| unwinder.spans(&goroutine.stack, sp));
         let words = |(from, to): (u64, u64)| {
             let skip = usize::try_from(from - sp).unwrap_or(usize::MAX);
             let n_words = usize::try_from((to - from + SPILLS) / 8).unwrap_or(0);
@@ -260,16 +274,20 @@ impl Process {
         Some(self.symbols.function_at(address.linked(self.bias))?.name())
     }
 
-    /// The program's file, read.
+    /// The program's file, opened.
     pub(crate) fn binary(&self) -> &Binary {
         &self.binary
     }
 
+    /// The bytes of a goroutine's `g`, as they are now.
+    pub(crate) fn g_of(&self, goroutine: &Goroutine) -> Option<Vec<u8>> {
+        let size = u64::from(self.layout.g_size);
+        memory::bytes(&*self.memory, goroutine.address, size, u64::from(u16::MAX))
+    }
+
     /// Stack pointer and stack of a goroutine, at most `most` bytes of it; `None` if it moved since it was read.
     pub(crate) fn parked_stack(&self, goroutine: &Goroutine, most: u64) -> Option<(u64, Vec<u8>)> {
-        let size = u64::from(self.layout.g_size);
-        let read = || memory::bytes(&*self.memory, goroutine.address, size, u64::from(u16::MAX));
-        let before = read()?;
+        let before = self.g_of(goroutine)?;
         let raw = RawG::new(&before, &self.layout);
         let (pc, sp) = raw.parked_at()?;
         let is_same = goroutine.stack.first().is_some_and(|first| first.address == pc);
@@ -278,9 +296,14 @@ impl Process {
         }
         let len = raw.stack().1.checked_sub(sp)?.min(most);
         let stack = memory::bytes(&*self.memory, RuntimeAddr(sp), len, most)?;
-        let after = read()?;
+        let after = self.g_of(goroutine)?;
         let stood = RawG::new(&after, &self.layout).mark() == raw.mark();
         stood.then_some((sp, stack))
+    }
+
+    /// What was loaded besides the program itself.
+    pub(crate) fn plugins(&self) -> &[Plugin] {
+        &self.plugins
     }
 
     /// What the linker put where.
@@ -322,6 +345,18 @@ impl Process {
         Ok(Snapshot { goroutines, threads })
     }
 
+    /// At most `most` goroutines, evenly chosen, as they were at about one moment: enough to see which code is in use.
+    ///
+    /// # Errors
+    /// As [`Process::snapshot`].
+    pub fn some_goroutines(&self, most: usize) -> Result<Vec<Goroutine>, ReadError> {
+        let mut reader = self.reader(&[]);
+        let addresses = allgs::addresses(&*self.memory, self.allgs)?;
+        let step = addresses.len().div_ceil(most.max(1)).max(1);
+        let chosen: Vec<RuntimeAddr> = addresses.into_iter().step_by(step).collect();
+        reader.read_all(&chosen)
+    }
+
     /// The same with all threads held still, so that all of it was true at once; and for how long they stood.
     ///
     /// # Errors
@@ -345,7 +380,17 @@ impl Process {
         Ok((Snapshot { goroutines, threads }, held))
     }
 
-    fn reader(&self, threads: &[Thread]) -> Reader<'_> {
+    /// An unwinder that knows what others before it found out.
+    pub(crate) fn with_unwinder<T>(&self, unwind: impl FnOnce(&mut Unwinder<'_>) -> T) -> T {
+        let mut known = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let steps = std::mem::take(&mut *known);
+        let mut unwinder = Unwinder::with(&self.symbols, self.bias, steps);
+        let done = unwind(&mut unwinder);
+        *known = unwinder.into_steps();
+        done
+    }
+
+    pub(crate) fn reader(&self, threads: &[Thread]) -> Reader<'_> {
         let unwinder = Unwinder::new(&self.symbols, self.bias);
         let mut reader = Reader::new(&*self.memory, &self.layout, unwinder, &self.wait_reasons);
         reader.threads = threads

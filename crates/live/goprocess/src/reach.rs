@@ -11,17 +11,27 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::code::slices_in;
-use crate::goroutine::raw::RawG;
 use crate::heap::{Heap, LARGEST};
+use crate::keepers::Keepers;
 use crate::memory;
-use crate::unwind::Unwinder;
-use crate::{Goroutine, PcKind, Process, RuntimeAddr, StackEnd, Status, WaitOn};
-
-/// More of a stack than this is not followed.
-const LARGEST_STACK: u64 = 64 << 20;
+use crate::{Goroutine, Process, RuntimeAddr, Status, WaitOn};
 
 /// More processors than this Go does not use.
 const MOST_PROCESSORS: u64 = 4096;
+
+/// Where the objects of a heap begin.
+#[derive(Debug)]
+pub struct Objects<'a>(Heap<'a>);
+
+impl Objects<'_> {
+    /// Where the object around `address` begins; `None` outside the heap, and of the smallest objects, which several
+    /// variables may share (`mallocgcTiny` of `runtime/malloc.go`).
+    pub fn start_of(&self, address: RuntimeAddr) -> Option<RuntimeAddr> {
+        const TINY: u64 = 16;
+        let (start, size) = self.0.object_around(address)?;
+        (size > TINY).then_some(RuntimeAddr(start))
+    }
+}
 
 /// Why reachability was not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +45,11 @@ pub enum NoHeap {
 }
 
 impl Process {
+    /// The objects of its heap; `None` if the heap's own records were not found.
+    pub fn objects(&self) -> Option<Objects<'_>> {
+        Heap::open(self.memory(), self.layout(), self.module()).map(Objects)
+    }
+
     /// The numbers of those of `goroutines` (all of the process) that wait for a channel or lock that cannot be
     /// reached any more. Reads the whole heap.
     ///
@@ -50,28 +65,25 @@ impl Process {
         let can_be_stuck = |goroutine: &&Goroutine| is_candidate(goroutine);
         let (mut waiting, live): (Vec<&Goroutine>, Vec<&Goroutine>) =
             goroutines.iter().partition(can_be_stuck);
-        for goroutine in live {
-            self.reach_goroutine(&mut heap, goroutine);
-        }
+        let mut keepers = Keepers::new(self);
+        keepers.reach(&mut heap, &live);
         loop {
             if !heap.follow(|object| holes.get(&object).copied()) {
                 return Err(NoHeap::TooLarge);
             }
             // What moved since it was seen waiting could go on, and so can whom it wakes.
-            let goes_on = |goroutine: &&Goroutine| {
+            let stands = keepers.stand(&waiting);
+            let goes_on = |(goroutine, stands): &(&Goroutine, bool)| {
                 let is_reached = |at| heap.is_reached(at) != Some(false);
-                goroutine.waits.iter().any(|wait| is_reached(wait.address))
-                    || !self.stands(goroutine)
+                goroutine.waits.iter().any(|wait| is_reached(wait.address)) || !stands
             };
-            let (next, rest): (Vec<&Goroutine>, Vec<&Goroutine>) =
-                waiting.into_iter().partition(goes_on);
-            waiting = rest;
+            let (next, rest): (Vec<_>, Vec<_>) = waiting.into_iter().zip(stands).partition(goes_on);
+            waiting = rest.into_iter().map(|(goroutine, _)| goroutine).collect();
             if next.is_empty() {
                 break;
             }
-            for goroutine in next {
-                self.reach_goroutine(&mut heap, goroutine);
-            }
+            let next: Vec<&Goroutine> = next.into_iter().map(|(goroutine, _)| goroutine).collect();
+            keepers.reach(&mut heap, &next);
         }
         Ok(waiting.into_iter().map(|goroutine| goroutine.id).collect())
     }
@@ -121,9 +133,10 @@ impl Process {
     /// The variables with pointers, but for the table of semaphores, which has every lock waited for.
     fn roots(&self) -> Vec<(RuntimeAddr, RuntimeAddr)> {
         let module = self.module();
-        let spans = [module.data, module.bss[0]];
+        let plugins = self.plugins().iter().flat_map(|plugin| plugin.variables);
+        let spans: Vec<_> = [module.data, module.bss[0]].into_iter().chain(plugins).collect();
         let Some((from, to)) = self.semaphores().map(|table| table.span()) else {
-            return spans.to_vec();
+            return spans;
         };
         let mut roots = Vec::new();
         for (start, end) in spans {
@@ -134,48 +147,6 @@ impl Process {
             }
         }
         roots
-    }
-
-    /// Whether it is still as it was when it was read.
-    fn stands(&self, goroutine: &Goroutine) -> bool {
-        self.g_of(goroutine)
-            .is_some_and(|bytes| RawG::new(&bytes, self.layout()).mark() == goroutine.mark)
-    }
-
-    /// The bytes of its `g`, as they are now.
-    pub(crate) fn g_of(&self, goroutine: &Goroutine) -> Option<Vec<u8>> {
-        let size = u64::from(self.layout().g_size);
-        memory::bytes(self.memory(), goroutine.address, size, u64::from(u16::MAX))
-    }
-
-    /// Its `g`, and of its stack the words that the compiler calls live pointers: others may be left from whoever
-    /// had the stack before. All words where the compiler does not say, or of one that runs.
-    fn reach_goroutine(&self, heap: &mut Heap<'_>, goroutine: &Goroutine) {
-        let Some(bytes) = self.g_of(goroutine) else { return };
-        let raw = RawG::new(&bytes, self.layout());
-        heap.reach(&bytes);
-        let (lo, hi) = raw.stack();
-        let parked = raw.parked_at().filter(|_| raw.mark() == goroutine.mark);
-        let Some((_, sp)) = parked else {
-            heap.reach_from(RuntimeAddr(lo), RuntimeAddr(hi.min(lo.saturating_add(LARGEST_STACK))));
-            return;
-        };
-        let spans = Unwinder::new(self.symbols(), self.bias()).spans(&goroutine.stack, sp);
-        let mut known_to = sp;
-        for (pc, (from, to)) in goroutine.stack.iter().zip(spans) {
-            let linked = pc.address.linked(self.bias());
-            let function = self.symbols().function_at(linked);
-            let live = function
-                .filter(|_| pc.kind == PcKind::Return)
-                .and_then(|function| function.live_spans(linked, from, to));
-            for (from, to) in live.unwrap_or_else(|| vec![(from, to)]) {
-                heap.reach_from(RuntimeAddr(from), RuntimeAddr(to.min(hi)));
-            }
-            known_to = to;
-        }
-        if goroutine.stack_end != StackEnd::Complete {
-            heap.reach_from(RuntimeAddr(known_to), RuntimeAddr(hi));
-        }
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! The function table says for every instruction how far the return address is (`pcsp`): exact for all Go code,
 //! stripped or not, whatever the frame pointer holds. Goroutines that do not run are in Go code always,
-//! and their frames repeat a great deal, so what the table says of an instruction is kept.
+//! and their frames repeat a great deal, so what the table says of an instruction is kept. Where the table ends (a plugin's
+//! code, odd assembly), frame pointers go on, which Go's frames keep below the return address; what they lead to counts
+//! only if that is code of the table again.
 //!
 //! Start at [`Unwinder::walk`].
 
@@ -17,9 +19,12 @@ use crate::{LoadBias, RuntimeAddr};
 /// stopped at any instruction. Source: `runtime/traceback.go`, "injectedCall".
 const INJECTED: &[&str] = &["runtime.sigpanic", "runtime.asyncPreempt", "runtime.debugCallV2"];
 
+/// What there is to do at each instruction, as far as that was asked.
+pub(crate) type Steps = HashMap<RuntimeAddr, Step>;
+
 /// What there is to do at an instruction.
 #[derive(Clone, Copy, Debug)]
-enum Step {
+pub(crate) enum Step {
     /// The return address is so many bytes above the stack pointer.
     Up { depth: u64, injected: bool },
     /// Here the goroutine began.
@@ -42,16 +47,43 @@ pub(crate) struct Window<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooSmall;
 
+/// More frames in a row that the table does not know are not passed.
+const MOST_UNKNOWN: usize = 64;
+
+/// Where the table knows its way again.
+struct Passed {
+    pc: Pc,
+    sp: u64,
+    /// As the frame there has it.
+    frame_pointer: u64,
+}
+
+impl Window<'_> {
+    fn word(&self, at: u64) -> Option<u64> {
+        u64_at(self.bytes, usize::try_from(at.checked_sub(self.base)?).ok()?)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Unwinder<'a> {
     symbols: &'a Symbols,
     bias: LoadBias,
-    steps: HashMap<RuntimeAddr, Step>,
+    steps: Steps,
 }
 
 impl<'a> Unwinder<'a> {
     pub(crate) fn new(symbols: &'a Symbols, bias: LoadBias) -> Unwinder<'a> {
-        Unwinder { symbols, bias, steps: HashMap::new() }
+        Unwinder::with(symbols, bias, Steps::default())
+    }
+
+    /// One that knows `steps` already.
+    pub(crate) fn with(symbols: &'a Symbols, bias: LoadBias, steps: Steps) -> Unwinder<'a> {
+        Unwinder { symbols, bias, steps }
+    }
+
+    /// What it found out.
+    pub(crate) fn into_steps(self) -> Steps {
+        self.steps
     }
 
     /// The callers from `pc` on, at most `most` of them.
@@ -64,6 +96,7 @@ impl<'a> Unwinder<'a> {
     ) -> Result<(Vec<Pc>, StackEnd), TooSmall> {
         let mut pcs = Vec::with_capacity(16);
         let (mut pc, mut sp) = (pc, sp);
+        let mut frame_pointer = None;
         loop {
             if pcs.len() >= most {
                 return Ok((pcs, StackEnd::Cut));
@@ -76,20 +109,56 @@ impl<'a> Unwinder<'a> {
                     }
                     return Ok((pcs, StackEnd::Complete));
                 }
-                Step::Lost => return Ok((pcs, StackEnd::Lost)),
+                Step::Lost => {
+                    let (passed, back) = self.pass(pc, sp, frame_pointer, window);
+                    let Some(back) = back else { return Ok((pcs, StackEnd::Lost)) };
+                    pcs.extend(passed);
+                    (pc, sp, frame_pointer) = (back.pc, back.sp, Some(back.frame_pointer));
+                    continue;
+                }
             };
             pcs.push(pc);
             let Some(at) = sp.checked_add(depth) else { return Ok((pcs, StackEnd::Lost)) };
-            let word = at
-                .checked_sub(window.base)
-                .and_then(|skip| u64_at(window.bytes, usize::try_from(skip).ok()?));
-            let Some(caller) = word else {
+            let Some(caller) = window.word(at) else {
                 return if window.is_part { Err(TooSmall) } else { Ok((pcs, StackEnd::Lost)) };
             };
+            if depth >= 8 && self.symbols.keeps_frame_pointers() {
+                frame_pointer = window.word(at - 8);
+            }
+            let Some(above) = at.checked_add(8) else { return Ok((pcs, StackEnd::Lost)) };
             let kind = if injected { PcKind::Exact } else { PcKind::Return };
             pc = Pc { address: RuntimeAddr(caller), kind };
-            sp = at + 8;
+            sp = above;
         }
+    }
+
+    /// Passes frames that the table does not know, the first at `pc`, by their frame pointers: their program counters, and
+    /// where the table knows its way again.
+    fn pass(
+        &mut self,
+        pc: Pc,
+        sp: u64,
+        frame_pointer: Option<u64>,
+        window: Window<'_>,
+    ) -> (Vec<Pc>, Option<Passed>) {
+        let mut passed = vec![pc];
+        let (mut sp, mut next) = (sp, frame_pointer);
+        while let Some(at) = next.filter(|at| at.is_multiple_of(8) && *at >= sp)
+            && passed.len() < MOST_UNKNOWN
+        {
+            let (Some(above), Some(caller)) = (window.word(at), window.word(at.wrapping_add(8)))
+            else {
+                break;
+            };
+            let pc = Pc { address: RuntimeAddr(caller), kind: PcKind::Return };
+            sp = at + 16;
+            if !matches!(self.step(pc.address), Step::Lost) {
+                return (passed, Some(Passed { pc, sp, frame_pointer: above }));
+            }
+            passed.push(pc);
+            next = Some(above);
+        }
+        (passed, None)
     }
 
     /// Where the frames of a chain of callers lie: for each the stack pointer in it, and the end of its frame.

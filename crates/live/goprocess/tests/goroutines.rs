@@ -134,13 +134,11 @@ fn labels_and_waits_are_right(running: &photofinish_testkit::Running) {
     let select = on_sends.iter().find(|found| found.wait_reason.as_deref() == Some("select"));
     assert_eq!(select.unwrap().waits.len(), 3);
 
-    let minor = process.build().minor().unwrap();
     for (on, name, n_waiting) in [
         (WaitOn::Mutex, "mutex=", 1),
         (WaitOn::RwMutex, "rwmutex=", 1),
         (WaitOn::WaitGroup, "group=", 1),
-        // To Go 1.25 a Cond's waiters are not in any table.
-        (WaitOn::Cond, "cond=", usize::from(minor >= 26)),
+        (WaitOn::Cond, "cond=", 1),
     ] {
         let wait = Wait { on, address: address(name) };
         let waiting = snapshot.goroutines.iter().filter(|found| found.waits == [wait]).count();

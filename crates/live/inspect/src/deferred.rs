@@ -18,6 +18,8 @@ pub struct PutOff {
     pub on: Option<RuntimeAddr>,
     /// It is a function of the user's, not one call that the compiler wrapped.
     pub is_closure: bool,
+    /// What will run, and the first words that it has captured.
+    pub(crate) deferred: Deferred,
 }
 
 impl PutOff {
@@ -26,16 +28,22 @@ impl PutOff {
         let pc = Pc { address: deferred.function, kind: PcKind::Exact };
         let frames = process.frames(pc);
         let own = frames.last().map_or("?", |frame| frame.function).to_owned();
-        let frame_idx = deferred.frame_idx;
+        let put_off = |function, on, is_closure| PutOff {
+            frame_idx: deferred.frame_idx,
+            function,
+            on,
+            is_closure,
+            deferred: deferred.clone(),
+        };
         // To Go 1.21 their names are those of any closure.
         let is_wrapper = frames.last().is_some_and(|frame| frame.wrapper);
         if !is_wrapper && !own.contains(".deferwrap") {
-            return PutOff { frame_idx, function: printed(&own), on: None, is_closure: true };
+            return put_off(printed(&own), None, true);
         }
         let linked = deferred.function.linked(process.bias());
         let function = process.symbols().function_at(linked);
         let Some(function) = function else {
-            return PutOff { frame_idx, function: own, on: None, is_closure: false };
+            return put_off(own, None, false);
         };
         let (_, calls) = process.code_of(&function);
         let target = calls.iter().find_map(|(site, target)| {
@@ -52,7 +60,7 @@ impl PutOff {
         let on = deferred.captured.first().filter(|word| is_method && is_address(**word));
         let on = on.map(|word| RuntimeAddr(*word));
         let function = target.map_or(own, |target| printed(&target));
-        PutOff { frame_idx, function, on, is_closure: false }
+        put_off(function, on, false)
     }
 }
 

@@ -98,6 +98,19 @@ const ON_DESCRIPTORS: &[&str] = &[
 ];
 
 impl Detail {
+    /// What `look` alone knows of `goroutine`: who waits for the same.
+    pub fn kept(look: &Look, goroutine: &Goroutine) -> Detail {
+        let waited = |company: crate::Company<'_>| Waited {
+            wait: company.wait,
+            direction: plain_direction(goroutine),
+            thing: None,
+            waiting: company.waiting.iter().map(|it| (it.id, plain_direction(it))).collect(),
+            holders: Vec::new(),
+        };
+        let waits = company_of(look, goroutine).into_iter().map(waited).collect();
+        Detail { waits, ..Detail::default() }
+    }
+
     /// Asks for everything about `goroutine`.
     pub fn of(process: &Process, look: &Look, goroutine: &Goroutine) -> Detail {
         let holders = holders_for(process, look, goroutine);

@@ -1,7 +1,7 @@
 //! Who holds a lock. Go does not record it, so it is inferred, and the evidence is said.
 //!
 //! A goroutine may hold a mutex if one of its frames is in a function that locks mutexes, and the mutex, or
-//! what it is a field of, is among the words of that frame (or the function's code names it, if it is a global).
+//! the object that it is a part of, is among the words of that frame (or the function's code names it, if it is a global).
 //! If the frame has passed a `Lock` by its line, and no `Unlock` since, that is likely; else it is
 //! possible. Deferred calls of `Unlock` do not count as passed; but where such a call waits to be made, and it is of this very
 //! lock, which is locked, the frame holds it: that is proof. An `RWMutex` may have several holders, its readers.
@@ -39,9 +39,6 @@ impl Evidence {
     }
 }
 
-/// A pointer to a structure that holds a mutex points at most so far before it.
-const LARGEST_STRUCTURE: u64 = 512;
-
 const LOCKS: &[&str] = &[
     "sync.(*Mutex).Lock",
     "sync.(*Mutex).lockSlow",
@@ -60,6 +57,9 @@ const UNLOCKS: &[&str] = &[
     "sync.(*RWMutex).RUnlock",
     "sync.(*RWMutex).rUnlockSlow",
 ];
+
+/// The call that a reader puts off.
+const READER_UNLOCK: &str = "sync.(*RWMutex).RUnlock";
 
 /// What a function does with mutexes.
 #[derive(Debug, Default)]
@@ -100,6 +100,8 @@ pub(crate) fn holders_for(
 pub(crate) struct Holders {
     functions: HashMap<LinkAddr, Locking>,
     found: HashMap<RuntimeAddr, Vec<(u64, Evidence)>>,
+    /// Those who have put off a reader's unlock.
+    readers: BTreeSet<u64>,
 }
 
 impl Holders {
@@ -113,9 +115,13 @@ impl Holders {
     fn find_of(process: &Process, look: &Look, locks: &BTreeSet<RuntimeAddr>) -> Holders {
         let mut holders = Holders::default();
         if !locks.is_empty() {
+            let locks = Locks::new(process, locks);
             for goroutine in &look.goroutines {
-                holders.look_at(process, look, goroutine, locks);
+                holders.look_at(process, look, goroutine, &locks);
             }
+        }
+        for found in holders.found.values_mut() {
+            settle(found, &holders.readers);
         }
         holders
     }
@@ -125,13 +131,7 @@ impl Holders {
         self.found.get(&lock).map_or(&[], Vec::as_slice)
     }
 
-    fn look_at(
-        &mut self,
-        process: &Process,
-        look: &Look,
-        goroutine: &Goroutine,
-        locks: &BTreeSet<RuntimeAddr>,
-    ) {
+    fn look_at(&mut self, process: &Process, look: &Look, goroutine: &Goroutine, locks: &Locks) {
         let own = waited_lock(goroutine);
         let locks_something: Vec<usize> = (0..goroutine.stack.len())
             .filter(|frame_idx| {
@@ -143,7 +143,7 @@ impl Holders {
         }
         let Some(frames) = process.frame_words(goroutine) else { return };
         let mut best: HashMap<RuntimeAddr, Evidence> = HashMap::new();
-        let mut put_off: Option<Vec<PutOff>> = None;
+        let put_off = all_put_off(process, goroutine);
         for frame_idx in locks_something {
             let (Some(pc), Some(words)) = (goroutine.stack.get(frame_idx), frames.get(frame_idx))
             else {
@@ -157,25 +157,27 @@ impl Holders {
             let line = look.line_in_function(*pc);
             let evidence =
                 if locking.has_passed(line) { Evidence::Likely } else { Evidence::Possible };
-            for lock in locks.iter().filter(|lock| Some(**lock) != own) {
-                if has_at_hand(words, *lock) || locking.globals.contains(lock) {
-                    let mut evidence = evidence;
-                    if evidence == Evidence::Likely && is_locked(process, *lock) {
-                        let put_off =
-                            put_off.get_or_insert_with(|| all_put_off(process, goroutine));
-                        if put_off.iter().any(|it| it.unlocks(frame_idx, *lock)) {
-                            evidence = Evidence::Proved;
+            for (lock, object) in locks.all.iter().filter(|(lock, _)| Some(*lock) != own) {
+                let unlocks = |it: &&PutOff| {
+                    evidence == Evidence::Likely && it.unlocks(process, frame_idx, *lock)
+                };
+                let at_hand = has_at_hand(words, *lock, *object) || locking.globals.contains(lock);
+                let evidence = match put_off.iter().find(unlocks) {
+                    Some(put_off) if is_locked(process, *lock) => {
+                        if put_off.function == READER_UNLOCK {
+                            self.readers.insert(goroutine.id);
                         }
+                        Evidence::Proved
                     }
-                    let known = best.entry(*lock).or_insert(evidence);
-                    *known = evidence.max(*known);
-                }
+                    _ if at_hand => evidence,
+                    _ => continue,
+                };
+                let known = best.entry(*lock).or_insert(evidence);
+                *known = evidence.max(*known);
             }
         }
         for (lock, evidence) in best {
-            let holders = self.found.entry(lock).or_default();
-            holders.push((goroutine.id, evidence));
-            holders.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+            self.found.entry(lock).or_default().push((goroutine.id, evidence));
         }
     }
 
@@ -215,7 +217,7 @@ impl Locking {
                 locking.unlocks.insert(line);
             }
         }
-        if !locking.locks.is_empty() {
+        if !locking.locks.is_empty() || !locking.unlocks.is_empty() {
             locking.globals =
                 globals.into_iter().map(|address| address.loaded(process.bias())).collect();
         }
@@ -231,6 +233,9 @@ impl Locking {
 
 /// What a goroutine has put off; nothing of one that moved.
 fn all_put_off(process: &Process, goroutine: &Goroutine) -> Vec<PutOff> {
+    if !process.may_have_deferred(goroutine) {
+        return Vec::new();
+    }
     let deferred = process.deferred(goroutine).unwrap_or_default();
     deferred.iter().map(|deferred| PutOff::of(process, deferred)).collect()
 }
@@ -246,10 +251,23 @@ fn is_locked(process: &Process, lock: RuntimeAddr) -> bool {
 
 impl PutOff {
     /// Whether this is the call that will unlock `lock`, put off by the frame at that place.
-    fn unlocks(&self, frame_idx: usize, lock: RuntimeAddr) -> bool {
-        self.frame_idx == Some(frame_idx)
-            && self.on == Some(lock)
-            && UNLOCKS.contains(&self.function.as_str())
+    fn unlocks(&self, process: &Process, frame_idx: usize, lock: RuntimeAddr) -> bool {
+        if self.frame_idx != Some(frame_idx) {
+            return false;
+        }
+        match self.is_closure {
+            true => self.closure_unlocks(process, lock),
+            false => self.on == Some(lock) && UNLOCKS.contains(&self.function.as_str()),
+        }
+    }
+
+    /// A function of the user's that unlocks once, and has captured just this lock or names it.
+    fn closure_unlocks(&self, process: &Process, lock: RuntimeAddr) -> bool {
+        let linked = self.deferred.function.linked(process.bias());
+        let Some(function) = process.symbols().function_at(linked) else { return false };
+        let locking = Locking::of(process, function);
+        let is_it = self.deferred.captured.contains(&lock.0) || locking.globals.contains(&lock);
+        locking.unlocks.len() == 1 && locking.locks.is_empty() && is_it
     }
 }
 
@@ -259,10 +277,37 @@ pub(crate) fn waited_lock(goroutine: &Goroutine) -> Option<RuntimeAddr> {
     goroutine.waits.iter().find(|wait| is_lock(wait.on)).map(|wait| wait.address)
 }
 
-/// Whether a word is the lock's address, or may be that of the structure it is a field of.
-fn has_at_hand(words: &[u64], lock: RuntimeAddr) -> bool {
-    words.iter().any(|word| {
-        word.is_multiple_of(8)
-            && lock.0.checked_sub(*word).is_some_and(|offset| offset <= LARGEST_STRUCTURE)
-    })
+/// Locks, and where the objects begin that they are parts of: a lock that is not on the heap is its own.
+struct Locks {
+    all: Vec<(RuntimeAddr, RuntimeAddr)>,
+}
+
+impl Locks {
+    fn new(process: &Process, locks: &BTreeSet<RuntimeAddr>) -> Locks {
+        let objects = process.objects();
+        let start = |lock: &RuntimeAddr| objects.as_ref().and_then(|it| it.start_of(*lock));
+        Locks { all: locks.iter().map(|lock| (*lock, start(lock).unwrap_or(*lock))).collect() }
+    }
+}
+
+/// Whether a word is the lock's address, or that of the object it is in, or of a part of that before it.
+fn has_at_hand(words: &[u64], lock: RuntimeAddr, object: RuntimeAddr) -> bool {
+    words.iter().any(|word| word.is_multiple_of(8) && (object.0..=lock.0).contains(word))
+}
+
+/// Brings what was found of one lock into order, the likeliest first. Where one holds a lock for certain nobody else does, but
+/// for other readers; two who both do for certain cannot be.
+fn settle(found: &mut Vec<(u64, Evidence)>, readers: &BTreeSet<u64>) {
+    let is_proved = |(_, evidence): &(u64, Evidence)| *evidence == Evidence::Proved;
+    let is_alone = |it: &(u64, Evidence)| is_proved(it) && !readers.contains(&it.0);
+    match found.iter().filter(|it| is_alone(it)).count() {
+        0 => {}
+        1 if found.iter().filter(|it| is_proved(it)).count() == 1 => found.retain(is_proved),
+        _ => {
+            for (_, evidence) in found.iter_mut() {
+                *evidence = (*evidence).min(Evidence::Likely);
+            }
+        }
+    }
+    found.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
 }

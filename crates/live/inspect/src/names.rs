@@ -19,7 +19,7 @@ pub struct Line {
 }
 
 /// The lines of every program counter met.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     lines: HashMap<Pc, Vec<Line>>,
 }
@@ -30,6 +30,16 @@ impl Names {
         for pc in pcs {
             self.lines.entry(pc).or_insert_with(|| lines_at(process, pc));
         }
+    }
+
+    /// Takes `lines` for those at `pc`.
+    pub(crate) fn know(&mut self, pc: Pc, lines: Vec<Line>) {
+        self.lines.insert(pc, lines);
+    }
+
+    /// Everything that is known.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Pc, &Vec<Line>)> {
+        self.lines.iter()
     }
 
     /// The lines at `pc`, innermost first; none of one that was not learnt.

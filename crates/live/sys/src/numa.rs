@@ -16,6 +16,11 @@ impl NumaNodes {
         NumaNodes::read_from(Path::new("/sys/devices/system/node"))
     }
 
+    /// Nodes of single processors: node, then processor.
+    pub fn of(processors: Vec<(u32, u32)>) -> NumaNodes {
+        NumaNodes { runs: processors.into_iter().map(|(node, cpu)| (node, cpu, cpu)).collect() }
+    }
+
     /// The nodes described below `folder`, which looks like `/sys/devices/system/node`.
     pub fn read_from(folder: &Path) -> NumaNodes {
         let mut runs = Vec::new();

@@ -6,6 +6,8 @@ mod completions;
 mod findings;
 mod hunt;
 mod inspect;
+mod inspect_goroutine;
+mod jobs;
 mod load;
 mod place;
 mod proxy;
@@ -63,6 +65,7 @@ enum Command {
     Run(Box<run::RunArgs>),
     Catch(Box<catch::CatchArgs>),
     Proxy(Box<proxy::ProxyArgs>),
+    Jobs(jobs::JobsArgs),
     Inspect(Box<inspect::InspectArgs>),
     Report(report::ReportArgs),
     /// List, show, acknowledge, close, reopen and export findings
@@ -83,6 +86,7 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Run(args) => run::run(*args),
         Command::Catch(args) => catch::catch(*args),
         Command::Proxy(args) => proxy::proxy(*args),
+        Command::Jobs(args) => jobs::jobs(args),
         Command::Inspect(args) => inspect::inspect(*args),
         Command::Report(args) => report::report(args),
         Command::Findings(args) => findings::findings(args),

@@ -6,6 +6,7 @@
 //!
 //! Not here: what the values do (each part's own crate). Start at [`Config::load`].
 
+pub(crate) mod jobs;
 mod line;
 pub(crate) mod proxy;
 mod value;
@@ -31,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) hunt: HuntConfig,
     pub(crate) store: StoreConfig,
     pub(crate) proxy: proxy::ProxyConfig,
+    pub(crate) jobs: jobs::JobsConfig,
     /// The folder of the file; relative paths start here.
     #[serde(skip)]
     pub(crate) base: PathBuf,

@@ -1,7 +1,7 @@
 //! What `catch` prints: each race when it is caught first, or all as JSON at the end; how far it is, on a terminal;
 //! and what looking took, on stderr.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use std::path::Path;
 
 use super::race_text_in;
 use super::stack::View;
-use super::style::{DIM, clean_lines, paint, terminal_width};
+use super::style::{BOLD, DIM, clean_lines, paint, terminal_width};
 
 /// How races are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -82,6 +82,7 @@ pub(crate) struct Told {
     by_fingerprint: HashMap<Fingerprint, usize>,
     view: View,
     live: ProgressBar,
+    efforts: BTreeMap<u32, Effort>,
     has_looked: bool,
 }
 
@@ -101,6 +102,7 @@ impl Told {
                 ..View::default()
             },
             live,
+            efforts: BTreeMap::new(),
             has_looked: false,
         }
     }
@@ -151,9 +153,23 @@ impl Told {
         self.print(&text)
     }
 
+    /// How far the look at process `pid` is.
+    pub(crate) fn progress(&mut self, pid: u32, effort: &Effort) {
+        self.has_looked = true;
+        self.efforts.insert(pid, *effort);
+        if !self.live.is_hidden() {
+            self.live.set_message(sentence(&self.efforts, self.seen.len()));
+            self.live.tick();
+        }
+    }
+
     /// The look at process `pid` is over: what it took. One line of it where there are many.
     pub(crate) fn outcome(&mut self, pid: u32, outcome: &Outcome, is_brief: bool) {
         self.has_looked = true;
+        self.efforts.remove(&pid);
+        if self.efforts.is_empty() {
+            self.live.finish_and_clear();
+        }
         for caught in &outcome.caught {
             let at = self.by_fingerprint.get(&Fingerprint::of(&caught.race));
             if let Some(seen) = at.and_then(|at| self.seen.get_mut(*at)) {
@@ -239,6 +255,27 @@ fn effort_json(effort: &Effort) -> EffortJson {
 /// Milliseconds, to a hundredth.
 fn ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e5).round() / 1e2
+}
+
+/// How far all looks are, in one line.
+fn sentence(efforts: &BTreeMap<u32, Effort>, n_races: usize) -> String {
+    let sum = |of: fn(&Effort) -> f64| efforts.values().map(of).sum::<f64>();
+    let elapsed = efforts.values().map(|effort| effort.elapsed).max().unwrap_or_default();
+    let processes = match efforts.len() {
+        1 => String::new(),
+        n => format!("{n} processes  "),
+    };
+    format!(
+        "{:.1}s  {processes}{} of {} sites visited, {} reached  {} samples  held {:.0} ms  {:.2} %  {}",
+        elapsed.as_secs_f64(),
+        sum(|effort| effort.visited as f64),
+        sum(|effort| effort.sites as f64),
+        sum(|effort| effort.reached as f64),
+        sum(|effort| effort.samples as f64),
+        sum(|effort| effort.held.as_secs_f64() * 1e3),
+        efforts.values().map(|effort| effort.share() * 100.0).fold(0.0, f64::max),
+        paint(BOLD, &count(n_races, "race")),
+    )
 }
 
 fn count(n: usize, what: &str) -> String {

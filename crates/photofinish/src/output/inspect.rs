@@ -3,9 +3,10 @@
 //! The other views are in `inspect_views`.
 
 use std::io::Write;
+use std::path::Path;
 
-use photofinish_goprocess::{Goroutine, Process, StackEnd, Status};
-use photofinish_inspect::{GroupBy, Look, group};
+use photofinish_goprocess::{Goroutine, StackEnd, Status};
+use photofinish_inspect::{GroupBy, Look, Title, group};
 use photofinish_model::{Frame, Stack};
 
 use super::stack::{Line, View, display_function, place_of, stack_lines};
@@ -20,7 +21,9 @@ const STATE_WIDTH: usize = 28;
 
 /// Goroutines to be printed.
 pub(crate) struct Listing<'a> {
-    pub(crate) process: &'a Process,
+    pub(crate) title: &'a Title,
+    /// When it was looked at, if that is not now.
+    pub(crate) when: Option<String>,
     pub(crate) look: &'a Look,
     pub(crate) stacks: bool,
     pub(crate) all_frames: bool,
@@ -52,13 +55,15 @@ impl Listing<'_> {
 
     /// `checkout (process 4312, go1.26.6): 114 goroutines, 105 waiting, 9 in system calls`.
     fn head(&self, n_wanted: usize) -> String {
-        let name = self.process.path().file_name().unwrap_or_default().to_string_lossy();
+        let name = Path::new(&self.title.program).file_name().unwrap_or_default();
+        let name = name.to_string_lossy();
         let mut place = Vec::new();
-        place.push(match self.process.pid() {
+        place.push(match self.title.pid {
             Some(pid) => format!("process {pid}"),
             None => "core file".to_owned(),
         });
-        place.push(self.process.build().go_version.clone());
+        place.push(self.title.go_version.clone());
+        place.extend(self.when.clone());
         let counts = self.look.counts();
         let counts: Vec<String> = counts
             .iter()

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 
 use photofinish_goprocess::{Goroutine, StackEnd, ThreadState};
-use photofinish_inspect::{Deadlocks, Line, Look, company_of};
+use photofinish_inspect::{Deadlocks, Line, Look};
 use photofinish_model::Frame;
 use serde::Serialize;
 use serde_json::json;
@@ -35,8 +35,6 @@ struct GoroutineJson<'a> {
     stack_seen_by: Option<&'static str>,
     system: bool,
     settled: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    company: Option<Vec<CompanyJson>>,
 }
 
 #[derive(Serialize)]
@@ -60,14 +58,6 @@ pub(super) struct FrameJson<'a> {
     inlined: bool,
 }
 
-/// Who waits for the same thing.
-#[derive(Serialize)]
-struct CompanyJson {
-    on: &'static str,
-    address: String,
-    waiting: Vec<u64>,
-}
-
 /// Prints `goroutines` as an array on stdout.
 pub(crate) fn goroutines(
     look: &Look,
@@ -85,30 +75,21 @@ pub(crate) fn goroutines(
     Ok(())
 }
 
-/// Prints one goroutine as an object on stdout, with who waits for the same.
-pub(crate) fn goroutine(
+/// One goroutine as in a list of them.
+pub(super) fn goroutine_value(
     look: &Look,
     goroutine: &Goroutine,
     all_frames: bool,
-) -> anyhow::Result<()> {
-    let mut value = value(look, goroutine, all_frames);
-    let company = company_of(look, goroutine).into_iter().map(|company| CompanyJson {
-        on: company.wait.on.word(),
-        address: company.wait.address.to_string(),
-        waiting: company.waiting.iter().map(|other| other.id).collect(),
-    });
-    value.company = Some(company.collect());
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, &value)?;
-    writeln!(out)?;
-    Ok(())
+) -> anyhow::Result<serde_json::Value> {
+    Ok(serde_json::to_value(value(look, goroutine, all_frames))?)
 }
 
 /// Prints rings and leaks as one object on stdout.
-pub(crate) fn deadlocks(deadlocks: &Deadlocks) -> anyhow::Result<()> {
+pub(crate) fn deadlocks(deadlocks: &Deadlocks, limit: usize) -> anyhow::Result<()> {
     let cycles: Vec<Vec<serde_json::Value>> = deadlocks
         .cycles
         .iter()
+        .take(limit)
         .map(|ring| {
             ring.iter()
                 .map(|link| {
@@ -125,6 +106,7 @@ pub(crate) fn deadlocks(deadlocks: &Deadlocks) -> anyhow::Result<()> {
     let leaks: Vec<serde_json::Value> = deadlocks
         .leaks
         .iter()
+        .take(limit.saturating_sub(cycles.len()))
         .map(|leak| {
             json!({
                 "count": leak.count,
@@ -216,7 +198,6 @@ fn value<'a>(look: &'a Look, goroutine: &'a Goroutine, all_frames: bool) -> Goro
         stack_seen_by: (!goroutine.stack.is_empty()).then(|| goroutine.seen.word()),
         system: look.is_system(goroutine),
         settled: goroutine.settled,
-        company: None,
     }
 }
 

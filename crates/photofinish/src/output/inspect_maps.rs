@@ -14,7 +14,7 @@ use super::style::{BOLD, CYAN, DIM, RED, YELLOW, clean, paint};
 const SHOWN: usize = 12;
 
 /// Prints `maps` for a person.
-pub(crate) fn text(maps: &Maps, limit: usize, watched_for: Duration) -> anyhow::Result<()> {
+pub(crate) fn text(maps: &Maps, limit: usize, watched_for: Option<Duration>) -> anyhow::Result<()> {
     let mut out = std::io::BufWriter::new(anstream::stdout().lock());
     for map in maps.maps.iter().take(limit) {
         let name = map.map.map_or_else(|| "a map".to_owned(), |at| format!("map {at}"));
@@ -34,14 +34,15 @@ pub(crate) fn text(maps: &Maps, limit: usize, watched_for: Duration) -> anyhow::
     if maps.maps.is_empty() {
         writeln!(out, "nobody was seen inside a map")?;
     }
-    let seconds = watched_for.as_secs_f64();
+    let seconds = watched_for.map(|time| format!(" in {} s", time.as_secs_f64()));
+    let seconds = seconds.unwrap_or_default();
     let how = match (maps.held.is_empty(), median(&maps.held)) {
         (false, Some(median)) => format!(
-            "held still {} times in {seconds} s, {:.2} ms each in the middle",
+            "held still {} times{seconds}, {:.2} ms each in the middle",
             maps.held.len(),
             median.as_secs_f64() * 1e3
         ),
-        _ => format!("{} looks at running threads in {seconds} s", maps.n_glimpses),
+        _ => format!("{} looks at running threads{seconds}", maps.n_glimpses),
     };
     writeln!(out, "{}", paint(DIM, &how))?;
     out.flush()?;

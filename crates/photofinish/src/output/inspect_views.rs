@@ -1,68 +1,18 @@
-//! One goroutine, deadlocks and threads, for a person.
+//! Deadlocks and threads, for a person. One goroutine is in `inspect_goroutine`.
 
 use std::io::Write;
 
-use photofinish_goprocess::{Goroutine, Seen, Status};
-use photofinish_inspect::{Company, Deadlocks, Look, company_of};
-use photofinish_model::Stack;
-use photofinish_store::Sources;
+use photofinish_inspect::{Deadlocks, Look};
 
-use super::inspect::{asides, end_words, named, push_place, stack_of, state_style};
+use super::inspect::{push_place, stack_of, state_style};
 use super::inspect_json::thread_state;
 use super::stack::{Line, View, place_of, stack_lines};
-use super::style::{BOLD, CYAN, DIM, RED, YELLOW, clean, paint, terminal_width};
-
-/// Prints one goroutine: everything known about it.
-pub(crate) fn goroutine(
-    look: &Look,
-    goroutine: &Goroutine,
-    all_frames: bool,
-) -> anyhow::Result<()> {
-    let mut out = std::io::BufWriter::new(anstream::stdout().lock());
-    let mut head = Line::default();
-    head.push(BOLD, &format!("goroutine {}", goroutine.id)).push(DIM, "  ");
-    head.push(state_style(goroutine), &clean(look.state(goroutine)));
-    for aside in asides(look, goroutine) {
-        head.push(DIM, &format!("  {aside}"));
-    }
-    writeln!(out, "{}", head.text)?;
-    for company in company_of(look, goroutine) {
-        writeln!(out, "  {}", company_words(goroutine, &company))?;
-    }
-    if !goroutine.settled {
-        let why = match goroutine.status {
-            Status::Running if goroutine.seen == Seen::Sample => {
-                "it runs: this is where a clock saw it, it has gone on since"
-            }
-            Status::Running => "it runs, and was not seen: with --stop it is held and read",
-            _ => "it moved each time it was read",
-        };
-        writeln!(out, "  {}", paint(YELLOW, why))?;
-    }
-    let sources = Some(Sources::new(None));
-    let mut view = View { width: terminal_width(), every_frame: true, sources };
-    for line in stack_lines(&stack_of(look, goroutine, all_frames), &mut view, true) {
-        writeln!(out, "{}", line.text)?;
-    }
-    if let Some(end) = end_words(goroutine) {
-        writeln!(out, "    {}", paint(DIM, end))?;
-    }
-    writeln!(out, "  started as {}", clean(look.start_function(goroutine)))?;
-    if let Some(creator) = look.creator(goroutine) {
-        writeln!(out, "  created by goroutine {} at", creator.goroutine)?;
-        let stack = Stack::from(vec![creator.frame.clone()]);
-        for line in stack_lines(&stack, &mut view, false) {
-            writeln!(out, "{}", line.text)?;
-        }
-    }
-    out.flush()?;
-    Ok(())
-}
+use super::style::{BOLD, CYAN, DIM, RED, clean, paint, terminal_width};
 
 /// Prints rings and leaks.
-pub(crate) fn deadlocks(look: &Look, deadlocks: &Deadlocks) -> anyhow::Result<()> {
+pub(crate) fn deadlocks(look: &Look, deadlocks: &Deadlocks, limit: usize) -> anyhow::Result<()> {
     let mut out = std::io::BufWriter::new(anstream::stdout().lock());
-    for ring in &deadlocks.cycles {
+    for ring in deadlocks.cycles.iter().take(limit) {
         let sure = ring.iter().map(|link| link.evidence).min().map_or("", |least| least.word());
         let title = format!("deadlock of {} goroutines", ring.len());
         writeln!(out, "{}  {}", paint(RED.bold(), &title), paint(DIM, sure))?;
@@ -83,7 +33,8 @@ pub(crate) fn deadlocks(look: &Look, deadlocks: &Deadlocks) -> anyhow::Result<()
         }
         writeln!(out)?;
     }
-    for leak in &deadlocks.leaks {
+    let rest = limit.saturating_sub(deadlocks.cycles.len());
+    for leak in deadlocks.leaks.iter().take(rest) {
         let plural = if leak.count == 1 { "" } else { "s" };
         let title = format!("leak of {} goroutine{plural}", leak.count);
         writeln!(out, "{}  {}", paint(RED.bold(), &title), paint(DIM, leak.evidence.word()))?;
@@ -95,6 +46,10 @@ pub(crate) fn deadlocks(look: &Look, deadlocks: &Deadlocks) -> anyhow::Result<()
         let ids: Vec<String> = leak.goroutines.iter().map(u64::to_string).collect();
         let more = if leak.count > ids.len() { " …" } else { "" };
         writeln!(out, "  {}\n", paint(DIM, &format!("goroutine{plural} {}{more}", ids.join(" "))))?;
+    }
+    let n_more = (deadlocks.cycles.len() + deadlocks.leaks.len()).saturating_sub(limit);
+    if n_more > 0 {
+        writeln!(out, "{}", paint(DIM, &format!("… {n_more} more; see --limit")))?;
     }
     if let Some(why) = deadlocks.not_looked {
         writeln!(out, "leaks by reachability were not looked for: {why}")?;
@@ -136,17 +91,4 @@ pub(crate) fn threads(look: &Look) -> anyhow::Result<()> {
     }
     out.flush()?;
     Ok(())
-}
-
-/// `waits for mutex 0xc000… with 12 others: 4, 5, 6 …`.
-fn company_words(goroutine: &Goroutine, company: &Company<'_>) -> String {
-    let others: Vec<&Goroutine> =
-        company.waiting.iter().copied().filter(|other| other.id != goroutine.id).collect();
-    let with = match others.len() {
-        0 => "nobody else does".to_owned(),
-        1 => format!("so does {}", named(&others)),
-        n_others => format!("so do {n_others} others: {}", named(&others)),
-    };
-    let wait = company.wait;
-    format!("waits for {} {}; {with}", wait.on.word(), paint(CYAN, &wait.address.to_string()))
 }

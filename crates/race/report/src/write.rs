@@ -19,6 +19,7 @@ pub fn write(race: &Race) -> String {
         Kind::DataRace | Kind::UseAfterFree | Kind::ThreadLeak | Kind::SignalUnsafe => block(race),
         // No detector prints one: its text is all there is.
         Kind::AnswerDiff => race.raw.clone(),
+        Kind::GoroutineLeak => crash(race, ""),
     }
 }
 

@@ -13,6 +13,7 @@ pub(super) fn classify(race: &Race, line_of: &mut LineOf<'_>) -> Pattern {
     match race.kind {
         Kind::ConcurrentMap => Pattern::ConcurrentMap,
         Kind::Deadlock => Pattern::Deadlock,
+        Kind::GoroutineLeak => Pattern::GoroutineLeak,
         Kind::ClosedChannel => Pattern::ChannelClose,
         Kind::SyncMisuse if race.headline.contains("WaitGroup") => Pattern::WaitGroupMisuse,
         Kind::SyncMisuse => Pattern::SyncMisuse,
@@ -88,7 +89,9 @@ fn by_library(sides: &[Side]) -> Option<Pattern> {
         "encoding/gob.(*",
         "encoding/csv.(*",
     ];
-    const GROWTH: &[&str] = &["runtime.growslice", "runtime.slicecopy", "runtime.appendslice"];
+    // The last is what `copy` is in an ordinary build.
+    const GROWTH: &[&str] =
+        &["runtime.growslice", "runtime.slicecopy", "runtime.appendslice", "runtime.memmove"];
     let any = |is: &dyn Fn(&Side) -> bool| sides.iter().any(is);
     if any(&|side| side.stack_has("sync.(*WaitGroup).")) {
         Some(Pattern::WaitGroupMisuse)

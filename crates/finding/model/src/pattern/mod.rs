@@ -50,6 +50,8 @@ pub enum Pattern {
     ChannelClose,
     /// Goroutines that wait for each other, or locks taken in two orders.
     Deadlock,
+    /// Goroutines that nobody can wake any more.
+    GoroutineLeak,
     /// Any other misuse of a lock or WaitGroup that the runtime noticed.
     SyncMisuse,
     /// A panic or fatal error that is no race by itself.
@@ -165,6 +167,10 @@ impl Pattern {
                 "Goroutines wait for each other, and none can go on.",
                 "Look at what each one waits for below: take locks in one order, and give every channel operation a way out.",
             ),
+            Pattern::GoroutineLeak => (
+                "Goroutines wait for what cannot happen any more, and pile up.",
+                "Give every wait a way out: a buffered channel for an answer that may not be fetched, a context to select on, a close when the sender is done.",
+            ),
             Pattern::SyncMisuse => (
                 "A lock or WaitGroup was used against its contract.",
                 "Pair every Unlock with a Lock by defer, never copy a lock, and call Add before Wait.",
@@ -216,6 +222,7 @@ words!(Pattern, "pattern", {
     ParallelTest => "parallel-test",
     ChannelClose => "channel-close",
     Deadlock => "deadlock",
+    GoroutineLeak => "goroutine-leak",
     SyncMisuse => "sync-misuse",
     Crash => "crash",
     AnswerDiff => "answer-diff",

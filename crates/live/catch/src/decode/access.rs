@@ -28,7 +28,8 @@ pub(crate) struct MemoryAccess {
     /// As often as RCX says, forwards: in Go's code the direction flag is clear (`ABIInternal`).
     pub(crate) repeated: bool,
     pub(crate) writes: bool,
-    pub(crate) atomic: bool,
+    /// LOCK or XCHG: the function of sync/atomic that becomes such an instruction, without `Int64`.
+    pub(crate) atomic: Option<&'static str>,
 }
 
 impl MemoryAccess {
@@ -163,8 +164,19 @@ fn one(instruction: &Instruction, memory: &UsedMemory, repeated: bool) -> Option
         size: u32::try_from(size).ok().filter(|size| *size > 0)?,
         repeated,
         writes: is_write(memory.access()),
-        atomic: instruction.mnemonic() == Mnemonic::Xchg || instruction.has_lock_prefix(),
+        atomic: atomic(instruction),
     })
+}
+
+fn atomic(instruction: &Instruction) -> Option<&'static str> {
+    match instruction.mnemonic() {
+        Mnemonic::Xchg => Some("Store"),
+        _ if !instruction.has_lock_prefix() => None,
+        Mnemonic::Cmpxchg | Mnemonic::Cmpxchg8b | Mnemonic::Cmpxchg16b => Some("CompareAndSwap"),
+        Mnemonic::And | Mnemonic::Btr => Some("And"),
+        Mnemonic::Or | Mnemonic::Bts => Some("Or"),
+        _ => Some("Add"),
+    }
 }
 
 fn is_write(access: OpAccess) -> bool {

@@ -38,7 +38,7 @@ pub(crate) fn scan(code: &[u8], start: u64) -> Vec<(u64, Found)> {
             continue;
         }
         let accesses = access::of(&instruction, &mut factory).into_iter().flatten();
-        for access in accesses.filter(|access| !access.atomic) {
+        for access in accesses.filter(|access| access.atomic.is_none()) {
             found.push((instruction.ip(), Found::Access(access)));
         }
     }

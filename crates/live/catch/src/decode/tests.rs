@@ -30,8 +30,8 @@ fn loads_stores_and_atomics_are_told_apart() {
         accesses(&code).into_iter().map(|(at, access)| (at, access.writes)).collect();
     assert_eq!(found, [(0x1000, true), (0x1003, false)]);
     let [(at, lock)] = ending_at(&code, 0x1000, 0x100b)[..] else { panic!("one") };
-    assert!(lock.atomic && lock.writes && at == 0x1007);
-    assert!(ending_at(&code, 0x1000, 0x100e)[0].1.atomic, "xchg");
+    assert!(lock.atomic == Some("Add") && lock.writes && at == 0x1007);
+    assert_eq!(ending_at(&code, 0x1000, 0x100e)[0].1.atomic, Some("Store"), "xchg");
     assert_eq!(ending_at(&code, 0x1000, 0x1005), [], "inside an instruction");
     assert_eq!(ending_at(&code, 0x1000, 0x1014), [], "a nil check");
 }
@@ -43,7 +43,7 @@ fn a_global_is_named_by_the_instruction_itself() {
     let [(_, access)] = accesses(&code)[..] else { panic!("one access") };
     assert_eq!(access.global(), Some(0x1017));
     assert_eq!(access.address(&Registers::default(), 0x10_0000), Some(0x10_1017));
-    assert!(access.writes && access.size == 8 && !access.atomic);
+    assert!(access.writes && access.size == 8 && access.atomic.is_none());
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn wide_moves_conditional_moves_and_floats_are_accesses() {
     ] {
         let [(_, access)] = accesses(code)[..] else { panic!("one access: {code:x?}") };
         assert_eq!((access.size, access.writes), (size, writes), "{code:x?}");
-        assert!(!access.repeated && !access.atomic);
+        assert!(!access.repeated && access.atomic.is_none());
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) mod waits;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use self::raw::Mark;
+pub use self::raw::Mark;
 use crate::RuntimeAddr;
 use crate::process::Process;
 use crate::symbols::PcKind;
@@ -56,7 +56,7 @@ pub struct Goroutine {
     /// It did not move while it was read.
     pub settled: bool,
     /// Changes when it moves.
-    pub(crate) mark: Mark,
+    pub mark: Mark,
 }
 
 /// A program counter on a stack.
@@ -201,6 +201,11 @@ impl Status {
 }
 
 impl Goroutine {
+    /// Whether it waits, in the kernel or out of it.
+    pub fn is_blocked(&self) -> bool {
+        matches!(self.status, Status::Waiting | Status::Leaked | Status::Syscall)
+    }
+
     /// Whether it stands as `before`, another reading of the same goroutine, had it.
     pub fn stands_as(&self, before: &Goroutine) -> bool {
         self.id == before.id && self.mark == before.mark && self.stack == before.stack

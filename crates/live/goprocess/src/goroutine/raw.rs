@@ -19,16 +19,27 @@ pub(crate) struct RawG<'a> {
 
 /// What stays equal as long as the goroutine does not move. `trackingSeq` counts how often it stopped
 /// running.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
     status: u32,
-    words: [u64; 9],
+    words: [u64; 10],
     sequence: u8,
+}
+
+impl Mark {
+    /// Whether it has a list of calls put off.
+    pub(crate) fn has_deferred(&self) -> bool {
+        self.words.last().is_some_and(|first| *first != 0)
+    }
 }
 
 impl<'a> RawG<'a> {
     pub(crate) fn new(bytes: &'a [u8], layout: &'a Layout) -> RawG<'a> {
         RawG { bytes, layout }
+    }
+
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.bytes
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -82,6 +93,7 @@ impl<'a> RawG<'a> {
                 layout.g_syscallpc,
                 layout.g_waiting,
                 layout.g_m,
+                layout.g_defer,
             ]
             .map(|field| self.word(field)),
             sequence: u8_at(self.bytes, usize::from(layout.g_tracking_seq)).unwrap_or(0),

@@ -108,6 +108,12 @@ impl Symbols {
         Some(symbols)
     }
 
+    /// Whether frames have the caller's frame pointer below the return address: so on amd64, whose instructions are of
+    /// any length.
+    pub(crate) fn keeps_frame_pointers(&self) -> bool {
+        self.quantum == 1
+    }
+
     /// The function around `pc`.
     pub fn function_at(&self, pc: LinkAddr) -> Option<Function<'_>> {
         let offset = u32::try_from(pc.0.checked_sub(self.text.0)?).ok()?;

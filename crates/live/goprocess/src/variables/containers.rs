@@ -276,19 +276,17 @@ impl Printer<'_, '_> {
             let array = self.type_of(slots.ty)?;
             let Kind::Array(elem, _) = array.kind else { return None };
             let pair = self.type_of(elem)?;
-            let base = slots.offset + slot * pair.size;
+            let base = slots.offset.checked_add(slot.checked_mul(pair.size)?)?;
             let (key, value) = (pair.field("key")?.offset, pair.field("elem")?.offset);
-            return Some((
-                part(bits, base + key, key_size)?,
-                part(bits, base + value, value_size)?,
-            ));
+            let key = part(bits, base.checked_add(key)?, key_size)?;
+            return Some((key, part(bits, base.checked_add(value)?, value_size)?));
         }
         let keys = group.field("keys")?.offset;
         // Debug information of old maps calls the elements values.
         let values = group.field("elems").or_else(|| group.field("values"))?.offset;
         Some((
-            part(bits, keys + slot * key_size, key_size)?,
-            part(bits, values + slot * value_size, value_size)?,
+            part(bits, keys.checked_add(slot * key_size)?, key_size)?,
+            part(bits, values.checked_add(slot * value_size)?, value_size)?,
         ))
     }
 

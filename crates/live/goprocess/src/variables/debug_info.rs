@@ -161,6 +161,26 @@ impl<'a> DebugInfo<'a> {
         std::str::from_utf8(text.slice()).ok()
     }
 
+    /// The type of a package's variable, by the name that the linker calls it: `main.served`.
+    pub(super) fn variable_type(&self, name: &str) -> Option<usize> {
+        let last = name.rfind('/').map_or(0, |slash| slash + 1);
+        let package = name.get(..last + name.get(last..)?.find('.')?)?;
+        let is_it = |unit: &&Unit<'a>| {
+            // Go names units for packages.
+            let root = unit.entry(unit.header.root_offset()).ok();
+            root.and_then(|root| self.text(unit, &root)) == Some(package)
+        };
+        let unit = self.units.iter().find(is_it)?;
+        let mut cursor = unit.entries();
+        while let Ok(Some(entry)) = cursor.next_dfs() {
+            if entry.tag() == gimli::DW_TAG_variable && self.text(unit, entry) == Some(name) {
+                let ty = self.reference(unit, entry.attr_value(gimli::DW_AT_type)?)?;
+                return Some(ty.0);
+            }
+        }
+        None
+    }
+
     /// The functions of a unit by where they begin.
     fn functions_of(&self, unit: &Unit<'a>) -> gimli::Result<HashMap<u64, UnitOffset>> {
         let mut functions = HashMap::new();

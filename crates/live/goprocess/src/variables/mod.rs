@@ -12,6 +12,7 @@
 mod containers;
 mod debug_info;
 mod dwarf_types;
+mod field;
 mod place;
 mod print;
 mod runtime_types;
@@ -25,6 +26,7 @@ mod words;
 use crate::{Goroutine, Pc, PcKind, Process};
 use debug_info::DebugInfo;
 pub(crate) use debug_info::Sections;
+pub use field::Field;
 use print::Printer;
 use scope::{Found, Scope};
 pub(crate) use stack::StackCopy;

@@ -149,7 +149,8 @@ fn placed<'p>(
             return Vec::new();
         };
         // A piece may be several parts that lie side by side.
-        while parts.next_if(|(at, part_len)| at + part_len <= here + len).is_some() {}
+        let end = here.saturating_add(len);
+        while parts.next_if(|(at, part_len)| at.saturating_add(*part_len) <= end).is_some() {}
         placed.push((piece, here, len));
     }
     let is_complete = parts.next().is_none() && covers(&placed);
@@ -158,7 +159,7 @@ fn placed<'p>(
 
 /// Whether no piece reaches into the next.
 fn covers(placed: &[(&Piece, usize, usize)]) -> bool {
-    placed.windows(2).all(|two| two[0].1 + two[0].2 <= two[1].1)
+    placed.windows(2).all(|two| two[0].1.saturating_add(two[0].2) <= two[1].1)
 }
 
 /// Where the variable is at the instruction `at`, and between which instructions it stays there; `None` of one that

@@ -2,7 +2,6 @@
 
 use crate::goroutine::raw::RawG;
 use crate::memory;
-use crate::unwind::Unwinder;
 use crate::{Goroutine, Process, RuntimeAddr};
 
 /// More of a stack than this is not copied.
@@ -42,7 +41,7 @@ impl Process {
         if RawG::new(&after, self.layout()).mark() != goroutine.mark {
             return None;
         }
-        let spans = Unwinder::new(self.symbols(), self.bias()).spans(&goroutine.stack, sp);
+        let spans = self.with_unwinder(|unwinder| unwinder.spans(&goroutine.stack, sp));
         Some(StackCopy { base: sp, bytes, spans })
     }
 }

@@ -105,6 +105,8 @@ impl<'a> Types<'a> {
 /// Larger values are never taken apart (`CanSSA` of `cmd/compile/internal/ssa`).
 const LARGEST_IN_PARTS: u64 = 32;
 const MOST_PARTS: usize = 4;
+/// Structures in each other; deeper ones are nonsense.
+const DEEPEST: usize = 6;
 
 impl<'a> Types<'a> {
     /// What the compiler takes a value of type `ty` apart into.
@@ -128,7 +130,7 @@ impl<'a> Types<'a> {
             Kind::String | Kind::Empty | Kind::Interface => 2,
             Kind::Slice(_) => 3,
             Kind::Complex => {
-                parts.extend([(base, size / 2), (base + size / 2, size / 2)]);
+                parts.extend([(base, size / 2), (base.checked_add(size / 2)?, size / 2)]);
                 return Some(());
             }
             Kind::Array(elem, len) => {
@@ -139,7 +141,7 @@ impl<'a> Types<'a> {
                 };
             }
             Kind::Struct(fields) => {
-                if fields.len() > MOST_PARTS || depth >= LARGEST_IN_PARTS as usize {
+                if fields.len() > MOST_PARTS || depth >= DEEPEST {
                     return None;
                 }
                 for field in fields {
@@ -154,7 +156,9 @@ impl<'a> Types<'a> {
                 return Some(());
             }
         };
-        parts.extend((0..words).map(|word| (base + 8 * word, 8)));
+        for word in 0..words {
+            parts.push((base.checked_add(8 * word)?, 8));
+        }
         Some(())
     }
 }

@@ -8,11 +8,13 @@ mod keep;
 mod round;
 mod targets;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use photofinish_catch::Learnt;
 
 use self::keep::Keep;
 use self::targets::Targets;
@@ -81,11 +83,14 @@ pub(crate) fn catch(args: CatchArgs) -> anyhow::Result<ExitStatus> {
     let mut keep = Keep::new(&place.store, args.service.clone());
     let mut told = Told::new(args.format);
     let targets = Targets { pids: args.pids.clone(), names: args.names.clone() };
+    let mut learnt = BTreeMap::<u32, Learnt>::new();
     let mut next = Instant::now();
     loop {
         let found = targets.wait(&stop)?;
         if !found.is_empty() {
-            round::round(&args, &found, &stop, &mut keep, &mut told)?;
+            learnt =
+                found.iter().map(|pid| (*pid, learnt.remove(pid).unwrap_or_default())).collect();
+            round::round(&args, &mut learnt, &stop, &mut keep, &mut told)?;
         }
         let is_enough = args.until_first && told.n_races() > 0;
         let Some(every) = args.every.filter(|_| !is_enough && !stop.load(Ordering::Relaxed)) else {

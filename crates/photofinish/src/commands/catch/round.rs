@@ -1,9 +1,10 @@
 //! One look at all targets at once: a thread for each, and one place where what they see comes together.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use photofinish_catch::{CatchError, Caught, Outcome, Plan};
+use photofinish_catch::{CatchError, Caught, Effort, Heard, Learnt, Outcome, Plan};
 use photofinish_goprocess::Process;
 
 use super::CatchArgs;
@@ -14,32 +15,34 @@ use crate::output::error::hinted;
 /// What a target's thread says.
 enum Message {
     Caught(Origin, Box<Caught>),
+    Progress(u32, Box<Effort>),
     Ended(u32, anyhow::Result<Outcome>),
 }
 
-/// Looks at `pids` as `args` say, until the time is up, all ended or `stop` is set.
+/// Looks at `targets`, going on from what was learnt of them, as `args` say, until the time is up, all ended or `stop` is set.
 ///
 /// # Errors
 /// None of them could be looked at. Where some could, the others are told.
 pub(super) fn round(
     args: &CatchArgs,
-    pids: &[u32],
+    targets: &mut BTreeMap<u32, Learnt>,
     stop: &AtomicBool,
     keep: &mut Keep,
     told: &mut Told,
 ) -> anyhow::Result<()> {
     let (tell, heard) = channel();
+    let n_targets = targets.len();
     std::thread::scope(|scope| {
-        for pid in pids {
+        for (pid, learnt) in targets {
             let (tell, plan) = (tell.clone(), plan(args));
             scope.spawn(move || {
-                let outcome = look(*pid, &plan, stop, &tell);
+                let outcome = look(*pid, &plan, learnt, stop, &tell);
                 // Nobody listens any more only when the command itself failed.
                 let _ = tell.send(Message::Ended(*pid, outcome));
             });
         }
         drop(tell);
-        let told = listen(args, pids.len(), &heard, stop, keep, told);
+        let told = listen(args, n_targets, &heard, stop, keep, told);
         // Whatever happened to the listener, the others are to end.
         if told.is_err() {
             stop.store(true, Ordering::Relaxed);
@@ -61,6 +64,7 @@ fn plan(args: &CatchArgs) -> Plan {
 fn look(
     pid: u32,
     plan: &Plan,
+    learnt: &mut Learnt,
     stop: &AtomicBool,
     tell: &Sender<Message>,
 ) -> anyhow::Result<Outcome> {
@@ -70,9 +74,13 @@ fn look(
     })?;
     let origin = Origin::of(&process);
     let tell = tell.clone();
-    let outcome = photofinish_catch::catch(&process, plan, stop, &mut move |caught| {
-        let _ = tell.send(Message::Caught(origin.clone(), Box::new(caught.clone())));
-    });
+    let mut on_heard = move |heard: Heard<'_>| {
+        let _ = tell.send(match heard {
+            Heard::Caught(caught) => Message::Caught(origin.clone(), Box::new(caught.clone())),
+            Heard::Progress(effort) => Message::Progress(pid, Box::new(*effort)),
+        });
+    };
+    let outcome = photofinish_catch::catch_on(&process, plan, learnt, stop, &mut on_heard);
     outcome.map_err(|error: CatchError| {
         let hint = error.hint();
         hinted(error, hint)
@@ -99,6 +107,7 @@ fn listen(
                 // Whoever reads our output may have had enough of it.
                 let _ = told.caught(&origin.program, origin.pid, &caught, delivered);
             }
+            Message::Progress(pid, effort) => told.progress(pid, &effort),
             Message::Ended(pid, Ok(outcome)) => {
                 told.outcome(pid, &outcome, args.every.is_some());
                 keep.deliver();

@@ -25,7 +25,7 @@ pub(super) struct FilterArgs {
     /// Only in this state: regressed, new, acknowledged, suppressed, fixed (may be repeated)
     #[arg(long, value_name = "STATE", value_delimiter = ',')]
     state: Vec<State>,
-    /// Only seen by: canary, mirror, jobs, catch, load, test, run (may be repeated)
+    /// Only seen by: canary, mirror, jobs, catch, inspect, load, test, run (may be repeated)
     #[arg(long, value_name = "SOURCE", value_delimiter = ',')]
     source: Vec<Source>,
     /// Only of this pattern, as the table shows it (may be repeated)

@@ -1,17 +1,27 @@
 //! `photofinish inspect`: what the goroutines of a running process do, without stopping it.
+//!
+//! Here are the flags and one look; where the looks come from is in `subject`, many looks in `watch`, files in `dump`.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+mod dump;
+mod record;
+mod subject;
+mod watch;
+
+use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use photofinish_goprocess::{Goroutine, LayoutSource, Process, ReadError};
-use photofinish_inspect::{Approach, Deadlocks, Filter, GroupBy, Look, Maps};
+use photofinish_goprocess::{Goroutine, block_child_signals};
+use photofinish_inspect::{Approach, Filter, GroupBy, Look};
 
+use self::subject::Subject;
+use super::inspect_goroutine::{GoroutineArgs, show, show_kept};
+use super::place::StoreArgs;
 use super::{Format, text_or_json};
 use crate::config::Span;
 use crate::exit::ExitStatus;
-use crate::output::error::{Hint, hinted};
+use crate::output::error::Hint;
 use crate::output::{
     inspect as text, inspect_json as json, inspect_maps as maps, inspect_views as views,
 };
@@ -25,8 +35,8 @@ use crate::output::{
 /// writes (`maps`), 2 could not look.
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {
-    /// The process, or a core file
-    #[arg(value_name = "PID|CORE")]
+    /// The process, a core file, or a dump written with --dump
+    #[arg(value_name = "PID|FILE")]
     target: String,
     /// What to show
     #[arg(value_enum, default_value_t = View::Goroutines)]
@@ -50,6 +60,28 @@ pub(crate) struct InspectArgs {
     /// Hold the process still while it is read, for an exact picture, and say for how long it stood
     #[arg(long)]
     stop: bool,
+    /// Look again and again, each so many seconds, and show what changed
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        value_parser = seconds,
+        num_args = 0..=1,
+        default_missing_value = "2",
+        conflicts_with = "dump"
+    )]
+    watch: Option<Duration>,
+    /// Write everything into FILE, to be looked at later, on another machine: photofinish inspect FILE. It holds
+    /// stacks, labels and addresses, and no memory of the process
+    #[arg(long, value_name = "FILE")]
+    dump: Option<PathBuf>,
+    /// Keep deadlocks and leaks as findings (with `deadlocks`)
+    #[arg(long)]
+    record: bool,
+    /// The name of the service in findings [default: the program's]
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+    #[command(flatten)]
+    store: StoreArgs,
     /// Watch maps for so long
     #[arg(long = "for", value_name = "TIME", default_value = "1s")]
     watched_for: Span,
@@ -59,6 +91,8 @@ pub(crate) struct InspectArgs {
     /// Show so many goroutines, or groups, at most
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    #[command(flatten)]
+    one: GoroutineArgs,
     /// The program of a core file, where it is not at the place that the core file says
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -96,50 +130,98 @@ fn grouping(word: &str) -> Result<Grouping, String> {
     }
 }
 
-pub(crate) fn inspect(args: InspectArgs) -> anyhow::Result<ExitStatus> {
-    let process = open(&args.target, args.program.as_deref())?;
-    if process.layout_source() == LayoutSource::Guess {
-        eprint_guess(&process)?;
-    }
-    let unread = |error: ReadError| {
-        let hint = error.hint();
-        hinted(error, hint).context(format!("cannot read the goroutines of {}", args.target))
+/// `2`, `0.5`, `2s`.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let refused = || format!("`{text}` is no time; write it like 2, 0.5, 500ms or 1m");
+    let time = match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| refused())?,
+        Err(_) => text.parse::<Span>()?.0,
     };
-    if args.view == View::Deadlocks {
-        let (look, deadlocks) = Deadlocks::find(&process).map_err(unread)?;
-        let printed = match args.format {
-            Format::Json => json::deadlocks(&deadlocks),
-            _ => views::deadlocks(&look, &deadlocks),
-        };
-        printed.or_else(enough)?;
-        let is_found = !deadlocks.is_empty();
-        return Ok(if is_found { ExitStatus::Found } else { ExitStatus::Success });
+    if time.is_zero() { Err(refused()) } else { Ok(time) }
+}
+
+pub(crate) fn inspect(args: InspectArgs) -> anyhow::Result<ExitStatus> {
+    if args.record && args.view != View::Deadlocks {
+        let hint = Hint("photofinish inspect PID deadlocks --record".to_owned());
+        return Err(anyhow::anyhow!("only deadlocks and leaks are recorded").context(hint));
     }
-    if args.view == View::Maps {
-        let time = args.watched_for.0;
-        let maps = Maps::watch(&process, time, args.stop).map_err(unread)?;
-        let limit = args.limit.unwrap_or(usize::MAX);
-        let printed = match args.format {
-            Format::Json => maps::json(&maps, limit),
-            _ => maps::text(&maps, limit, time),
-        };
-        printed.or_else(enough)?;
-        let is_race = maps.maps.iter().any(|map| map.together.is_some());
-        return Ok(if is_race { ExitStatus::Found } else { ExitStatus::Success });
+    if args.stop {
+        // Before any other thread begins.
+        block_child_signals();
     }
-    let approach = if args.stop { Approach::Still } else { Approach::Sampled };
-    let look = Look::take_by(&process, approach).map_err(unread)?;
-    say_how_taken(&look)?;
-    let printed = match (args.view, args.number) {
-        (View::Goroutine, Some(id)) => one(&args, &look, id),
-        (View::Threads, _) => match args.format {
-            Format::Json => json::threads(&look),
-            _ => views::threads(&look),
-        },
-        _ => all(&args, &process, &look),
+    let subject = Subject::open(&args.target, args.program.as_deref())?;
+    if let Some(path) = &args.dump {
+        return dump::dump(&args, &subject, path);
+    }
+    match args.watch {
+        Some(every) => watch::watch(&args, &subject, every),
+        None => once(&args, &subject),
+    }
+}
+
+/// One look, by the view asked for.
+fn once(args: &InspectArgs, subject: &Subject) -> anyhow::Result<ExitStatus> {
+    match args.view {
+        View::Deadlocks => deadlocks(args, subject),
+        View::Maps => in_maps(args, subject),
+        View::Goroutines | View::Goroutine | View::Threads => {
+            let look = subject.look(args.approach())?;
+            show_look(args, subject, &look)?;
+            Ok(ExitStatus::Success)
+        }
+    }
+}
+
+impl InspectArgs {
+    fn approach(&self) -> Approach {
+        if self.stop { Approach::Still } else { Approach::Sampled }
+    }
+
+    /// Whether a goroutine passes the filters.
+    fn wants(&self, look: &Look, goroutine: &Goroutine) -> bool {
+        self.with.iter().all(|filter| filter.fits(look, goroutine))
+            && !self.without.iter().any(|filter| filter.fits(look, goroutine))
+    }
+}
+
+fn deadlocks(args: &InspectArgs, subject: &Subject) -> anyhow::Result<ExitStatus> {
+    let found = subject.deadlocks()?;
+    let (look, deadlocks) = (found.look(), found.deadlocks());
+    if args.record {
+        record::record(args, subject, deadlocks.races(look))?;
+    }
+    let limit = args.limit.unwrap_or(usize::MAX);
+    let printed = match args.format {
+        Format::Json => json::deadlocks(deadlocks, limit),
+        _ => views::deadlocks(look, deadlocks, limit),
     };
     printed.or_else(enough)?;
-    Ok(ExitStatus::Success)
+    Ok(if deadlocks.is_empty() { ExitStatus::Success } else { ExitStatus::Found })
+}
+
+fn in_maps(args: &InspectArgs, subject: &Subject) -> anyhow::Result<ExitStatus> {
+    let time = args.watched_for.0;
+    let seen = subject.maps(time, args.stop)?;
+    let limit = args.limit.unwrap_or(usize::MAX);
+    let printed = match args.format {
+        Format::Json => maps::json(&seen, limit),
+        _ => maps::text(&seen, limit, subject.is_live().then_some(time)),
+    };
+    printed.or_else(enough)?;
+    let is_race = seen.maps.iter().any(|map| map.together.is_some());
+    Ok(if is_race { ExitStatus::Found } else { ExitStatus::Success })
+}
+
+fn show_look(args: &InspectArgs, subject: &Subject, look: &Look) -> anyhow::Result<()> {
+    let printed = match (args.view, args.number) {
+        (View::Goroutine, Some(id)) => one(args, subject, look, id),
+        (View::Threads, _) => match args.format {
+            Format::Json => json::threads(look),
+            _ => views::threads(look),
+        },
+        _ => all(args, subject, look),
+    };
+    printed.or_else(enough)
 }
 
 /// Whoever reads our output may have had enough of it (`| head`).
@@ -153,65 +235,18 @@ fn enough(error: anyhow::Error) -> anyhow::Result<()> {
     if is_closed { Ok(()) } else { Err(error) }
 }
 
-fn open(target: &str, program: Option<&Path>) -> anyhow::Result<Process> {
-    let opened = match target.parse() {
-        Ok(pid) => Process::open(pid),
-        Err(_) if Path::new(target).exists() => Process::open_core(Path::new(target), program),
-        Err(_) => {
-            let what = format!("`{target}` is neither a process number nor a core file");
-            let hint = Hint("find its number: pgrep -l NAME".to_owned());
-            return Err(anyhow::anyhow!(what).context(hint));
-        }
-    };
-    opened.map_err(|error| {
-        let hint = error.hint();
-        hinted(error, hint)
-    })
-}
-
-/// A Go that we do not know is said, since what follows may be wrong.
-fn eprint_guess(process: &Process) -> anyhow::Result<()> {
-    let version = &process.build().go_version;
-    writeln!(
-        anstream::stderr(),
-        "photofinish: {version} is newer than known, and {} has no debug information: tried as the newest known Go",
-        process.path().display()
-    )?;
-    Ok(())
-}
-
-/// For how long the process stood, and why goroutines that run have no stack.
-fn say_how_taken(look: &Look) -> anyhow::Result<()> {
-    let mut err = anstream::stderr();
-    if let Some(held) = look.held {
-        writeln!(
-            err,
-            "photofinish: the process stood still for {:.2} ms",
-            held.as_secs_f64() * 1e3
-        )?;
-    }
-    if let Some(why) = &look.not_sampled {
-        writeln!(err, "photofinish: goroutines that run are shown without their stacks: {why}")?;
-        if let Some(hint) = why.hint() {
-            writeln!(err, "  try: {hint}; or --stop")?;
-        }
-    }
-    Ok(())
-}
-
-fn all(args: &InspectArgs, process: &Process, look: &Look) -> anyhow::Result<()> {
-    let is_wanted = |goroutine: &&Goroutine| {
-        args.with.iter().all(|filter| filter.fits(look, goroutine))
-            && !args.without.iter().any(|filter| filter.fits(look, goroutine))
-    };
-    let wanted: Vec<&Goroutine> = look.goroutines.iter().filter(is_wanted).collect();
+fn all(args: &InspectArgs, subject: &Subject, look: &Look) -> anyhow::Result<()> {
+    let wanted: Vec<&Goroutine> =
+        look.goroutines.iter().filter(|goroutine| args.wants(look, goroutine)).collect();
     if args.format == Format::Json {
         let limit = args.limit.unwrap_or(usize::MAX);
         let shown = &wanted[..wanted.len().min(limit)];
         return json::goroutines(look, shown, args.all_frames).context("cannot write to stdout");
     }
+    let title = subject.title();
     let listing = text::Listing {
-        process,
+        title: &title,
+        when: subject.when(),
         look,
         stacks: args.stacks,
         all_frames: args.all_frames,
@@ -225,7 +260,7 @@ fn all(args: &InspectArgs, process: &Process, look: &Look) -> anyhow::Result<()>
     listing.print(&wanted, group_by.as_ref()).context("cannot write to stdout")
 }
 
-fn one(args: &InspectArgs, look: &Look, id: u64) -> anyhow::Result<()> {
+fn one(args: &InspectArgs, subject: &Subject, look: &Look, id: u64) -> anyhow::Result<()> {
     let Some(goroutine) = look.goroutine(id) else {
         let hint = match (look.goroutines.first(), look.goroutines.last()) {
             (Some(first), Some(last)) => format!(
@@ -238,9 +273,10 @@ fn one(args: &InspectArgs, look: &Look, id: u64) -> anyhow::Result<()> {
         };
         return Err(anyhow::anyhow!("no goroutine {id}").context(Hint(hint)));
     };
-    match args.format {
-        Format::Json => json::goroutine(look, goroutine, args.all_frames),
-        _ => views::goroutine(look, goroutine, args.all_frames),
+    match subject {
+        Subject::Process(process) => {
+            show(&args.one, process, look, goroutine, args.all_frames, args.format)
+        }
+        Subject::Dump(_) => show_kept(&args.one, look, goroutine, args.all_frames, args.format),
     }
-    .context("cannot write to stdout")
 }

@@ -1,0 +1,3 @@
+module example.org/ordered
+
+go 1.21

@@ -1,0 +1,3 @@
+module assembled
+
+go 1.21

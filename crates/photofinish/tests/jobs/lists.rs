@@ -1,0 +1,179 @@
+//! Plain lists: the crash matrix, dead workers, status and undo.
+
+use crate::support::{House, LONG, Redis, random, shares};
+use photofinish_testkit::servers::RedisServer;
+use photofinish_testkit::{wait_for, wait_until};
+use rustix::process::Signal;
+use std::time::{Duration, Instant};
+
+fn house(server: &RedisServer, lines: &str) -> House {
+    House::new(&format!(
+        "broker = \"redis-lists\"\nurl = \"{}\"\nsource = \"mail\"\n{lines}",
+        server.url()
+    ))
+}
+
+/// 20 here, 100 in the long run.
+fn kills() -> u64 {
+    if std::env::var_os("PHOTOFINISH_SOAK").is_some() { 100 } else { 20 }
+}
+
+#[test]
+fn whoever_is_killed_stopped_or_doubled_every_job_is_in_one_queue_at_its_place() {
+    let Some(mut server) = RedisServer::start() else { return };
+    let house = house(&server, "max_lag = 1000000\nmax_age = \"1h\"\nstalled = \"1h\"\n");
+    let mut redis = Redis::of(&server);
+    let mut pushed = 0;
+    let mut push = |redis: &mut Redis, many: u64| {
+        redis.push("mail", pushed..pushed + many);
+        pushed += many;
+        pushed
+    };
+    let mut samplers = [house.sampler(&[]), house.sampler(&[])];
+    for round in 0..kills() {
+        push(&mut redis, 400);
+        // In the middle of it, as well as a debug build's steps let one choose.
+        std::thread::sleep(Duration::from_micros(random(20_000)));
+        let victim = usize::try_from(round % 2).unwrap();
+        if round % 5 == 3 {
+            samplers[victim].signal(Signal::STOP);
+            push(&mut redis, 400);
+            std::thread::sleep(Duration::from_millis(50));
+            samplers[victim].signal(Signal::CONT);
+        }
+        if round % 10 == 7 {
+            server.crash_and_restart();
+            redis = Redis::of(&server);
+        }
+        samplers[victim].signal(Signal::KILL);
+        samplers[victim] = house.start(&[]);
+    }
+    let all = push(&mut redis, 100);
+    redis.wait_empty("mail");
+    let (race, main) = shares(all, 10);
+    assert_eq!(redis.numbers("mail_race"), race, "one of each ten, each once, in order");
+    assert_eq!(redis.numbers("mail_main"), main, "all others, each once, in order");
+    let (code, said) = house.jobs(&["status", "--format", "json"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(&format!("\"seen\": {all}")), "{said}");
+    for sampler in samplers {
+        let (code, said) = sampler.end();
+        assert_eq!(code, Some(0), "{said}");
+    }
+}
+
+#[test]
+fn dead_race_workers_lose_what_waits_for_them_and_are_tried_again_until_they_live() {
+    let Some(server) = RedisServer::start() else { return };
+    let house = house(&server, "max_lag = 5\nmax_age = \"1h\"\nstalled = \"1s\"\nretry = \"1s\"\n");
+    let mut redis = Redis::of(&server);
+    let sampler = house.sampler(&[]);
+    redis.push("mail", 0..200);
+    redis.wait_empty("mail");
+    assert_eq!(redis.length("mail_race"), 5, "never more than may wait");
+    sampler.0.wait_for_line(LONG, "the race workers take nothing");
+    redis.wait_empty("mail_race");
+    assert_eq!(redis.length("mail_main"), 200, "and nobody has to wait for the dead");
+    redis.push("mail", 200..300);
+    redis.wait_empty("mail");
+    assert_eq!(redis.length("mail_main"), 300, "meanwhile they get nothing");
+    sampler.0.wait_for_line(LONG, "trying whether");
+    redis.push("mail", 300..400);
+    redis.wait_empty("mail");
+    assert_eq!(redis.length("mail_race"), 1, "one, to find out");
+    // A worker that lives.
+    assert!(redis.ask::<Option<String>>(&["RPOP", "mail_race"]).is_some());
+    wait_until(LONG, "sampling to begin again", || {
+        redis.push("mail", 400..410);
+        redis.ask::<Option<String>>(&["RPOP", "mail_race"]);
+        sampler.0.output().lines().last().is_some_and(|line| line.ends_with("jobs: sampling"))
+    });
+    let (code, said) = sampler.end();
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn a_sampler_that_ends_says_what_next_and_can_hand_back() {
+    let Some(server) = RedisServer::start() else { return };
+    let house = house(&server, "");
+    let mut redis = Redis::of(&server);
+    let sampler = house.sampler(&["--every", "4", "--hand-back"]);
+    redis.push("mail", 0..40);
+    redis.wait_empty("mail");
+    assert_eq!(redis.length("mail_race"), 10);
+    let (code, said) = sampler.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("40 jobs were sent on") && said.contains("photofinish jobs undo"),
+        "{said}"
+    );
+    assert_eq!((redis.length("mail_race"), redis.length("mail_main")), (0, 40));
+}
+
+#[test]
+fn status_says_how_it_stands_and_undo_waits_for_the_end_of_samplers() {
+    let Some(server) = RedisServer::start() else { return };
+    let house = house(&server, "");
+    let mut redis = Redis::of(&server);
+    let (_, said) = house.jobs(&["status"]);
+    assert!(said.contains("there was never one"), "{said}");
+    let sampler = house.sampler(&[]);
+    redis.push("mail", 0..100);
+    redis.wait_empty("mail");
+    let (code, said) = house.jobs(&["status"]);
+    assert_eq!(code, Some(0));
+    for words in ["sampling", "10 of 100 to the race workers (10.00%)", "90 wait", "no job is lost"]
+    {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let (code, said) = house.jobs(&["undo"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("has a sampler that runs") && said.contains("try: end it first"),
+        "{said}"
+    );
+    sampler.end();
+    let (code, said) = house.jobs(&["undo"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("100 jobs went back to mail"), "{said}");
+    assert_eq!(redis.ask::<Vec<String>>(&["KEYS", "*"]), ["mail"]);
+    assert_eq!(redis.length("mail"), 100);
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_named_without_its_password() {
+    let house = House::new(
+        "broker = \"asynq\"\nurl = \"redis://app:s3cret@127.0.0.1:1/0\"\nsource = \"mail\"\n",
+    );
+    let (code, said) = house.jobs(&[]);
+    assert_eq!(code, Some(2));
+    assert!(
+        said.contains("error: cannot connect to Redis at 127.0.0.1:1") && said.contains("try: "),
+        "{said}"
+    );
+    assert!(!said.contains("s3cret"), "{said}");
+}
+
+#[test]
+fn a_job_of_an_idle_queue_is_sent_on_at_once() {
+    let Some(server) = RedisServer::start() else { return };
+    let house = house(&server, "");
+    let mut redis = Redis::of(&server);
+    let _sampler = house.sampler(&[]);
+    let mut times = Vec::new();
+    for number in 0..20 {
+        std::thread::sleep(Duration::from_millis(20));
+        let begun = Instant::now();
+        redis.push("mail", number..number + 1);
+        wait_for(LONG, "the job", || {
+            let words = [
+                "RPOP",
+                if shares(number + 1, 10).0.contains(&number) { "mail_race" } else { "mail_main" },
+            ];
+            redis.ask::<Option<String>>(&words)
+        });
+        times.push(begun.elapsed());
+    }
+    times.sort();
+    assert!(times[10] < Duration::from_millis(200), "{times:?}");
+}

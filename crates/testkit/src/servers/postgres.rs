@@ -1,0 +1,142 @@
+//! A Postgres with an empty database, owned by a user of its own where we are root.
+
+use super::{LONG, find, is_root, skipped, user};
+use crate::{Lock, Running, free_port, target_dir, temp_dir, wait_for};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A running server; killed and its folder removed when dropped.
+#[derive(Debug)]
+pub struct PostgresServer {
+    running: Running,
+    program: PathBuf,
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+impl PostgresServer {
+    /// Starts one on a free port, if this machine has it; else says so on stderr.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn start() -> Option<PostgresServer> {
+        let folders = versions();
+        let (Some(program), Some(initdb)) = (find("postgres", &folders), find("initdb", &folders))
+        else {
+            skipped("postgres", "postgresql");
+            return None;
+        };
+        let (folder, port) = (owned_folder(), free_port());
+        copy(&template(&initdb), folder.path());
+        let running = run(&program, folder.path(), port);
+        Some(PostgresServer { running, program, folder, port })
+    }
+
+    /// `postgres://postgres@127.0.0.1:PORT/postgres`.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Kills it (SIGKILL) and starts it again: it recovers from its log.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn crash_and_restart(&mut self) {
+        self.running.kill();
+        // Its children end when they notice; until then they keep a new one from starting.
+        let _ = std::fs::remove_file(self.folder.path().join("data/postmaster.pid"));
+        self.running = run(&self.program, self.folder.path(), self.port);
+    }
+}
+
+/// A database with nothing in it, made once: making one takes seconds, copying one does not.
+#[track_caller]
+fn template(initdb: &Path) -> PathBuf {
+    let version = initdb.to_string_lossy().replace('/', "-");
+    let home = target_dir().join("servers").join(format!("postgres{version}"));
+    let lock = Lock::wait_for(&home.with_extension("lock"));
+    let _lock = lock.unwrap_or_else(|error| panic!("{}", error.story()));
+    if !home.join("data").is_dir() {
+        let folder = owned_folder();
+        let made = command(initdb, folder.path())
+            .args(["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8"])
+            .args(["--locale=C", "--pgdata=data"])
+            .output();
+        let made = made.unwrap_or_else(|cause| panic!("cannot start initdb: {cause}"));
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let part = home.with_extension("part");
+        // What a killed test left.
+        let _ = std::fs::remove_dir_all(&part);
+        let moved = std::fs::create_dir_all(&part).and_then(|()| {
+            copy(&folder.path().join("data"), &part);
+            std::fs::rename(&part, &home)
+        });
+        moved.unwrap_or_else(|cause| panic!("cannot make {}: {cause}", home.display()));
+    }
+    home.join("data")
+}
+
+/// A folder of the user that Postgres runs as.
+#[track_caller]
+fn owned_folder() -> tempfile::TempDir {
+    let folder = temp_dir();
+    if let Some(owner) = owner() {
+        let owned = chown(folder.path(), Some(owner), None);
+        owned.unwrap_or_else(|cause| panic!("cannot give a folder to user {owner}: {cause}"));
+    }
+    folder
+}
+
+/// Copies a folder into another, with its owners.
+#[track_caller]
+fn copy(from: &Path, into: &Path) {
+    let copied = Command::new("cp").arg("-a").arg(from).arg(into).output();
+    let copied = copied.unwrap_or_else(|cause| panic!("cannot start cp: {cause}"));
+    assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+}
+
+#[track_caller]
+fn run(program: &Path, folder: &Path, port: u16) -> Running {
+    let port = format!("-p{port}");
+    wait_for(LONG, "Postgres to start", || {
+        let running = Running::start(command(program, folder).args(["-Ddata", &port]).args([
+            "-clisten_addresses=127.0.0.1",
+            "-cunix_socket_directories=",
+            "-cfsync=off",
+            "-cshared_buffers=16MB",
+        ]));
+        let ready = wait_for(LONG, "Postgres to be ready, or to end", || {
+            let said = running.output();
+            let ready = said.contains("ready to accept connections");
+            (ready || said.contains("FATAL")).then_some(ready)
+        });
+        ready.then_some(running)
+    })
+}
+
+fn command(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(folder).env_remove("PGDATA");
+    if let Some(owner) = owner() {
+        command.uid(owner);
+    }
+    command
+}
+
+/// Whom Postgres runs as where we are root, which it refuses to be.
+fn owner() -> Option<u32> {
+    is_root().then(|| user("postgres").or_else(|| user("nobody")).unwrap_or(65534))
+}
+
+/// Where Debian has the versions of it, the newest first.
+fn versions() -> Vec<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = folders.map(|entry| entry.path().join("bin")).collect();
+    folders.sort();
+    folders.reverse();
+    folders
+}

@@ -1,0 +1,72 @@
+//! A Redis, or a Valkey, that loses nothing it has acknowledged.
+
+use super::{LONG, find, skipped};
+use crate::{Running, free_port, temp_dir};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A running server; killed and its folder removed when dropped.
+#[derive(Debug)]
+pub struct RedisServer {
+    running: Running,
+    program: PathBuf,
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+impl RedisServer {
+    /// Starts one on a free port, if this machine has it; else says so on stderr.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn start() -> Option<RedisServer> {
+        let program = find("redis-server", &[]).or_else(|| find("valkey-server", &[]));
+        let Some(program) = program else {
+            skipped("redis-server", "redis-server");
+            return None;
+        };
+        let (folder, port) = (temp_dir(), free_port());
+        let running = run(&program, &folder, port);
+        Some(RedisServer { running, program, folder, port })
+    }
+
+    /// `redis://127.0.0.1:PORT/0`.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.running.pid()
+    }
+
+    /// Kills it (SIGKILL) and starts it again, with what it had written down.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn crash_and_restart(&mut self) {
+        self.running.kill();
+        self.running = run(&self.program, &self.folder, self.port);
+    }
+}
+
+#[track_caller]
+fn run(program: &PathBuf, folder: &tempfile::TempDir, port: u16) -> Running {
+    let port = port.to_string();
+    let running = Running::start(Command::new(program).current_dir(folder.path()).args([
+        "--port",
+        &port,
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "always",
+    ]));
+    running.wait_for_line(LONG, "Ready to accept connections");
+    running
+}

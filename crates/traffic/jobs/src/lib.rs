@@ -1,0 +1,29 @@
+//! One of each N jobs of a queue to race-built workers: nothing lost, nothing twice.
+//!
+//! A [`Plan`] names a broker, the queue that is sampled and the queue that the race build's workers
+//! read. Three things are done differently from a forwarder that pops here and pushes there. A job
+//! moves in one step *inside* the broker, so that no moment of our death can lose or double it. Which
+//! job is chosen is decided from a number that the broker keeps (`rule`), so that a crash needs no
+//! checkpoint. And the race build's workers may fail, the jobs may not: nothing more is sent to
+//! workers that lag or stand still, and what waits there too long goes back (`gate`, `HandBack`).
+//!
+//! Not here: building and running the workers (`supervise`), flags and tables (the binary's
+//! `commands/jobs`), and any idea of a race. Start at [`sample`], then `broker` (what a broker has to
+//! be able to do), then `redis` and `river` (what each does).
+
+#![forbid(unsafe_code)]
+
+mod broker;
+mod error;
+mod gate;
+mod plan;
+mod redis;
+mod river;
+mod rule;
+mod sampler;
+
+pub use broker::{Counts, HandedBack, Look, Undone};
+pub use error::JobsError;
+pub use plan::{Kind, Limits, Plan, Push};
+pub use rule::pick;
+pub use sampler::{Event, Summary, sample, status, undo};

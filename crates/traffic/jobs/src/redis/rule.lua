@@ -1,0 +1,6 @@
+-- As rule.rs: one of each block of `every`, at a place that changes from block to block.
+local function pick(position, every)
+  if every == 0 then return false end
+  local spread = math.floor(position / every) % 1048576 * 2654435761 % 4294967296
+  return position % every == math.floor(spread * every / 4294967296)
+end
