@@ -39,10 +39,14 @@ pub(crate) struct Knowledge {
     pub(crate) by_address: HashMap<LinkAddr, Vec<SiteIdx>>,
     /// The sites of each function, and of each site the function.
     pub(crate) functions: Vec<Vec<SiteIdx>>,
+    /// Functions by where they begin.
+    by_entry: HashMap<LinkAddr, usize>,
     function_of: Vec<usize>,
     /// By eight bytes, or by map.
     places: HashMap<u64, Shared>,
     pub(crate) suspects: Vec<SiteIdx>,
+    /// Sites where somebody arrived.
+    pub(crate) reached: Vec<SiteIdx>,
 }
 
 /// What is known of a site.
@@ -93,7 +97,9 @@ impl Knowledge {
             by_address.entry(site.address).or_default().push(site_idx);
         }
         let (mut functions, mut function_of, mut first) = (Vec::new(), Vec::new(), 0);
-        for size in &sites.sizes {
+        let mut by_entry = HashMap::new();
+        for (entry, size) in &sites.sizes {
+            by_entry.insert(*entry, functions.len());
             function_of.resize(first + size, functions.len());
             functions.push((first..first + size).collect());
             first += size;
@@ -103,9 +109,11 @@ impl Knowledge {
             marks,
             by_address,
             functions,
+            by_entry,
             function_of,
             places: HashMap::new(),
             suspects: Vec::new(),
+            reached: Vec::new(),
         };
         known.suspect_globals();
         known
@@ -130,7 +138,8 @@ impl Knowledge {
     }
 
     /// Sites found later, of one function; its number.
-    pub(crate) fn add(&mut self, found: Vec<Site>) -> usize {
+    pub(crate) fn add(&mut self, entry: LinkAddr, found: Vec<Site>) -> usize {
+        self.by_entry.insert(entry, self.functions.len());
         let mut numbers = Vec::new();
         for site in found {
             let known = self.by_address.entry(site.address).or_default();
@@ -145,6 +154,11 @@ impl Knowledge {
         }
         self.functions.push(numbers);
         self.functions.len() - 1
+    }
+
+    /// The number of the function that begins at `entry`, once it is decoded.
+    pub(crate) fn function_at(&self, entry: LinkAddr) -> Option<usize> {
+        self.by_entry.get(&entry).copied()
     }
 
     /// The sites of the function that has this site.
@@ -170,8 +184,17 @@ impl Knowledge {
     /// In `waited` so many threads arrived.
     pub(crate) fn has_counted(&mut self, site_idx: SiteIdx, arrivals: u64, waited: Duration) {
         let mark = &mut self.marks[site_idx];
+        if mark.arrivals == 0.0 && arrivals > 0 {
+            self.reached.push(site_idx);
+        }
         mark.arrivals += arrivals as f64;
         mark.waited += waited.as_secs_f64();
+    }
+
+    /// Whether the places are to wait there for somebody to hold: it was reached, and no probe waits there.
+    pub(crate) fn may_be_held(&self, site_idx: SiteIdx) -> bool {
+        let mark = &self.marks[site_idx];
+        mark.arrivals > 0.0 && !mark.is_probed && !self.is_worthless(site_idx)
     }
 
     /// Arrivals per second, as far as known.

@@ -226,15 +226,16 @@ impl Queue {
                 < if mark.is_suspect { 16.0 } else { 1.0 } / f64::from(mark.held + 1)
     }
 
-    /// The next site to hold a thread at, and how long to wait for one.
-    pub(crate) fn next_hold(&mut self) -> Option<(SiteIdx, Duration)> {
+    /// The next site to hold a thread at, and how long to wait for one; `None` while nobody is known to come
+    /// anywhere. Patience costs nothing: where the budget `is_scarce`, there is more of it.
+    pub(crate) fn next_hold(&mut self, is_scarce: bool) -> Option<(SiteIdx, Duration)> {
         let is_anywhere = self.random.u8(..ANYWHERE) == 0;
-        let site_idx = if is_anywhere { self.anywhere() } else { self.suspect() }?;
-        let patience = match self.known.rate(site_idx) {
-            Some(rate) => Duration::from_secs_f64((3.0 / rate).min(1.0)),
-            None => PATIENCE.0 * 8,
-        };
-        Some((site_idx, patience.clamp(PATIENCE.0, PATIENCE.1)))
+        let chosen = if is_anywhere { self.anywhere() } else { self.suspect() };
+        let site_idx = chosen.or_else(|| self.anywhere())?;
+        let rate = self.known.rate(site_idx).unwrap_or(100.0);
+        let patience = Duration::from_secs_f64((3.0 / rate).min(1.0));
+        let longest = if is_scarce { PATIENCE.1 } else { PATIENCE.0 * 8 };
+        Some((site_idx, patience.clamp(PATIENCE.0, longest)))
     }
 
     pub(crate) fn n_suspects(&self) -> usize {
@@ -255,15 +256,10 @@ impl Queue {
     /// One of the suspects, the likelier the more it promises.
     fn suspect(&mut self) -> Option<SiteIdx> {
         let known = &self.known;
-        // Where a probe waits, the one who arrives is held there.
-        let is_in_use = |site_idx: &&SiteIdx| {
-            let mark = &known.marks[**site_idx];
-            mark.is_alive && !mark.is_probed
-        };
         let promises: Vec<(SiteIdx, f64)> = known
             .suspects
             .iter()
-            .filter(is_in_use)
+            .filter(|site_idx| known.may_be_held(**site_idx))
             .map(|site_idx| (*site_idx, known.promise(*site_idx, self.hold(*site_idx))))
             .collect();
         let mut chosen =
@@ -277,21 +273,40 @@ impl Queue {
         promises.last().map(|(site_idx, _)| *site_idx)
     }
 
-    /// Any site that somebody reached, or that nobody looked at yet.
+    /// Any site that somebody reached.
     fn anywhere(&mut self) -> Option<SiteIdx> {
-        for _ in 0..64 {
-            let site_idx = self.random.usize(..self.known.marks.len().max(1));
-            let mark = self.known.marks.get(site_idx)?;
-            if mark.is_alive
-                && mark.in_vain == 0
-                && !mark.is_probed
-                && mark.caught == 0
-                && !self.known.is_worthless(site_idx)
-            {
+        for _ in 0..16 {
+            let site_idx = *self.random.choice(&self.known.reached)?;
+            if self.known.may_be_held(site_idx) && self.known.marks[site_idx].caught == 0 {
                 return Some(site_idx);
             }
         }
         None
+    }
+
+    /// A clock saw the function at `entry` running.
+    pub(crate) fn has_run(&mut self, process: &Process, entry: LinkAddr) {
+        if !self.alive.hot.insert(entry) {
+            return;
+        }
+        self.alive.all.insert(entry);
+        if let Some(function) = self.known.function_at(entry) {
+            let sites = self.known.functions[function].clone();
+            for site_idx in &sites {
+                let mark = self.known.mark(*site_idx);
+                // At its beginning a probe waits for the first who comes.
+                mark.is_probed = mark.is_probed && mark.is_alive;
+            }
+            self.wake(&sites, true);
+            return;
+        }
+        let others = &self.known.sites.others;
+        if let Some(at) = others.iter().position(|(other, _)| *other == entry)
+            && let Some(queued) = self.functions.iter().position(|function| *function == at)
+        {
+            self.functions.swap(0, queued);
+            self.decode_another(process);
+        }
     }
 
     fn decode_another(&mut self, process: &Process) {
@@ -301,8 +316,11 @@ impl Queue {
         let Some(function) = self.functions.pop_front() else { return };
         let Some(function) = self.known.sites.others.get(function).copied() else { return };
         let (entry, _) = function;
+        if self.known.function_at(entry).is_some() {
+            return;
+        }
         let (found, _) = self.known.sites.decode(process, function, self.only_maps);
-        let function = self.known.add(found);
+        let function = self.known.add(entry, found);
         let sites = self.known.functions[function].clone();
         if self.alive.all.contains(&entry) {
             self.wake(&sites, self.alive.hot.contains(&entry));
