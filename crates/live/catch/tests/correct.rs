@@ -33,7 +33,7 @@ fn counters_of_coverage_are_counted_without_order_on_purpose() {
     let target = started(&built("ordered", &options), &["mutex", "readonly"]);
     let outcome = watched(&target, Duration::from_secs(4), |_| true);
     assert_eq!(texts(&outcome), "");
-    assert!(outcome.effort.visited > 500, "{:?}", outcome.effort);
+    assert!(outcome.effort.reached > 2, "{:?}", outcome.effort);
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub struct Maps {
     pub n_glimpses: u64,
     /// For how long the process was held still, each time.
     pub held: Vec<Duration>,
+    /// The process ended meanwhile.
+    pub has_ended: bool,
 }
 
 /// One map, and who was in it.
@@ -91,20 +93,17 @@ impl Maps {
         let first = process.snapshot()?;
         let start = photofinish_goprocess::monotonic_now();
         let end = Instant::now() + time;
-        if is_held {
-            while Instant::now() < end {
-                let (glimpses, held) = glimpses_still(process)?;
-                watcher.maps.held.push(held);
-                glimpses.iter().for_each(|glimpse| watcher.glimpse(glimpse));
-                std::thread::sleep(
-                    BETWEEN_STOPS.min(end.saturating_duration_since(Instant::now())),
-                );
-            }
-        } else {
-            watcher.sample(process, pid, end)?;
-        }
+        let watched =
+            if is_held { watcher.hold(process, end) } else { watcher.sample(process, pid, end) };
         let stop = photofinish_goprocess::monotonic_now();
-        watcher.parked(&first, &process.snapshot()?, (start, stop));
+        match watched.and_then(|()| process.snapshot()) {
+            Ok(last) => watcher.parked(&first, &last, (start, stop)),
+            // A race on a map ends the process: what was seen until then is wanted all the more.
+            Err(error) if error.is_gone() && watcher.maps.n_glimpses > 0 => {
+                watcher.maps.has_ended = true;
+            }
+            Err(error) => return Err(error),
+        }
         Ok(watcher.told(process))
     }
 }
@@ -142,6 +141,16 @@ struct Watcher<'a> {
 }
 
 impl Watcher<'_> {
+    fn hold(&mut self, process: &Process, end: Instant) -> Result<(), ReadError> {
+        while Instant::now() < end {
+            let (glimpses, held) = glimpses_still(process)?;
+            self.maps.held.push(held);
+            glimpses.iter().for_each(|glimpse| self.glimpse(glimpse));
+            std::thread::sleep(BETWEEN_STOPS.min(end.saturating_duration_since(Instant::now())));
+        }
+        Ok(())
+    }
+
     fn sample(&mut self, process: &Process, pid: u32, end: Instant) -> Result<(), ReadError> {
         let threads = || -> Result<Vec<u32>, ReadError> {
             Ok(photofinish_goprocess::threads(pid)?.iter().map(|thread| thread.tid).collect())

@@ -2,13 +2,14 @@
 //!
 //! The other views are in `inspect_views`.
 
-use std::io::Write;
+use std::collections::HashMap;
 use std::path::Path;
 
-use photofinish_goprocess::{Goroutine, StackEnd, Status};
+use photofinish_goprocess::{Goroutine, Pc, StackEnd, Status};
 use photofinish_inspect::{GroupBy, Look, Title, group};
 use photofinish_model::{Frame, Stack};
 
+use super::sheet::Sheet;
 use super::stack::{Line, View, display_function, place_of, stack_lines};
 use super::style::{BOLD, CYAN, DIM, YELLOW, clean, paint, shorten, terminal_width};
 
@@ -16,6 +17,8 @@ use super::style::{BOLD, CYAN, DIM, YELLOW, clean, paint, shorten, terminal_widt
 const SCREENFUL: usize = 50;
 /// Goroutines of a group that are named.
 const NAMED: usize = 5;
+/// More bytes of stacks are not kept.
+const LARGEST_KNOWN: usize = 16 << 20;
 /// The widest state that gets a column of its own.
 const STATE_WIDTH: usize = 28;
 
@@ -28,6 +31,13 @@ pub(crate) struct Listing<'a> {
     pub(crate) stacks: bool,
     pub(crate) all_frames: bool,
     pub(crate) limit: Option<usize>,
+}
+
+/// Stacks that were printed: most are alike.
+#[derive(Default)]
+struct Stacks<'g> {
+    texts: HashMap<(&'g [Pc], Option<&'static str>), String>,
+    n_bytes: usize,
 }
 
 /// How many lines there is room for.
@@ -43,8 +53,8 @@ impl Listing<'_> {
         goroutines: &[&Goroutine],
         group_by: Option<&GroupBy>,
     ) -> anyhow::Result<()> {
-        let mut out = std::io::BufWriter::new(anstream::stdout().lock());
-        writeln!(out, "{}\n", self.head(goroutines.len()))?;
+        let mut out = Sheet::new();
+        out.line(&format!("{}\n", self.head(goroutines.len())))?;
         match group_by {
             Some(by) => self.groups(&mut out, goroutines, by)?,
             None => self.rows(&mut out, goroutines)?,
@@ -85,16 +95,17 @@ impl Listing<'_> {
         )
     }
 
-    fn rows(&self, out: &mut impl Write, goroutines: &[&Goroutine]) -> anyhow::Result<()> {
+    fn rows(&self, out: &mut Sheet, goroutines: &[&Goroutine]) -> anyhow::Result<()> {
         let shown = &goroutines[..goroutines.len().min(self.limit.unwrap_or(usize::MAX))];
         let width = terminal_width();
         let last = shown.last().map_or(0, |goroutine| goroutine.id);
         let id_width = last.to_string().len().max(2);
+        let mut stacks = Stacks::default();
         for goroutine in shown {
             let line = self.row(goroutine, id_width, width);
-            writeln!(out, "{}", line.text.trim_end())?;
+            out.line(line.text.trim_end())?;
             if self.stacks {
-                self.stack(out, goroutine, width)?;
+                self.stack(out, goroutine, width, &mut stacks)?;
             }
         }
         more(out, goroutines.len() - shown.len(), "goroutine")
@@ -124,7 +135,7 @@ impl Listing<'_> {
 
     fn groups(
         &self,
-        out: &mut impl Write,
+        out: &mut Sheet,
         goroutines: &[&Goroutine],
         by: &GroupBy,
     ) -> anyhow::Result<()> {
@@ -132,6 +143,7 @@ impl Listing<'_> {
         let limit = self.limit.unwrap_or_else(screenful);
         let width = terminal_width();
         let count_width = groups.first().map_or(1, |group| group.members.len().to_string().len());
+        let mut stacks = Stacks::default();
         for group in groups.iter().take(limit) {
             let Some(first) = group.members.first() else { continue };
             let mut line = Line::default();
@@ -156,29 +168,44 @@ impl Listing<'_> {
             rest.push(named(&group.members));
             let room = width.map_or(usize::MAX, |width| width.saturating_sub(line.width + 2));
             line.push(DIM, &format!("  {}", shorten(&rest.join("  "), room)));
-            writeln!(out, "{}", line.text.trim_end())?;
+            out.line(line.text.trim_end())?;
             if self.stacks {
-                self.stack(out, first, width)?;
+                self.stack(out, first, width, &mut stacks)?;
             }
         }
         more(out, groups.len().saturating_sub(limit), "group")
     }
 
-    fn stack(
+    fn stack<'g>(
         &self,
-        out: &mut impl Write,
-        goroutine: &Goroutine,
+        out: &mut Sheet,
+        goroutine: &'g Goroutine,
         width: Option<usize>,
+        known: &mut Stacks<'g>,
     ) -> anyhow::Result<()> {
+        let key = (goroutine.stack.as_slice(), end_words(goroutine));
+        if !known.texts.contains_key(&key) {
+            let text = out.made_ready(self.stack_text(goroutine, width));
+            known.n_bytes += text.len();
+            if known.n_bytes > LARGEST_KNOWN {
+                *known = Stacks::default();
+            }
+            known.texts.insert(key, text);
+        }
+        Ok(known.texts.get(&key).map_or(Ok(()), |text| out.ready(text))?)
+    }
+
+    fn stack_text(&self, goroutine: &Goroutine, width: Option<usize>) -> String {
         let mut view = View { width, every_frame: true, sources: None };
-        for line in stack_lines(&stack_of(self.look, goroutine, self.all_frames), &mut view, false)
-        {
-            writeln!(out, "    {}", line.text)?;
+        let stack = stack_of(self.look, goroutine, self.all_frames);
+        let mut text = String::new();
+        for line in stack_lines(&stack, &mut view, false) {
+            text.push_str(&format!("    {}\n", line.text));
         }
         if let Some(end) = end_words(goroutine) {
-            writeln!(out, "        {}", paint(DIM, end))?;
+            text.push_str(&format!("        {}\n", paint(DIM, end)));
         }
-        Ok(())
+        text
     }
 }
 
@@ -222,10 +249,10 @@ pub(super) fn push_place(line: &mut Line, frame: &Frame) {
     line.push(CYAN, &format!("  {}", place_of(frame)));
 }
 
-fn more(out: &mut impl Write, n_more: usize, what: &str) -> anyhow::Result<()> {
+fn more(out: &mut Sheet, n_more: usize, what: &str) -> anyhow::Result<()> {
     if n_more > 0 {
         let plural = if n_more == 1 { "" } else { "s" };
-        writeln!(out, "{}", paint(DIM, &format!("… {n_more} more {what}{plural}; see --limit")))?;
+        out.line(&paint(DIM, &format!("… {n_more} more {what}{plural}; see --limit")))?;
     }
     Ok(())
 }

@@ -45,6 +45,9 @@ pub(crate) fn text(maps: &Maps, limit: usize, watched_for: Option<Duration>) -> 
         _ => format!("{} looks at running threads{seconds}", maps.n_glimpses),
     };
     writeln!(out, "{}", paint(DIM, &how))?;
+    if maps.has_ended {
+        writeln!(out, "{}", paint(YELLOW, "the process ended meanwhile"))?;
+    }
     out.flush()?;
     Ok(())
 }

@@ -30,6 +30,7 @@ mod markdown;
 pub(crate) mod proxy;
 mod race;
 mod sarif;
+mod sheet;
 pub(crate) mod source_files;
 mod stack;
 pub(crate) mod style;

@@ -77,6 +77,7 @@ impl Maps {
         to.many(self.held.iter(), |to, held| {
             to.number(u64::try_from(held.as_nanos()).unwrap_or(u64::MAX));
         });
+        to.flags(&[self.has_ended]);
     }
 
     pub(super) fn decode(from: &mut Decoder<'_>) -> Result<Maps, Nonsense> {
@@ -94,6 +95,7 @@ impl Maps {
         })?;
         let n_glimpses = from.number()?;
         let held = from.many(|from| Ok(Duration::from_nanos(from.number()?)))?;
-        Ok(Maps { maps, n_glimpses, held })
+        let [has_ended] = from.flags()?;
+        Ok(Maps { maps, n_glimpses, held, has_ended })
     }
 }

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Registers, TraceError};
@@ -23,6 +23,8 @@ const NAP: Duration = Duration::from_millis(1);
 const LONG_NAP: Duration = Duration::from_millis(50);
 /// It was.
 static IS_BLOCKED: AtomicBool = AtomicBool::new(false);
+/// Tracers there are: of several, one takes the signals of the others.
+static N_TRACERS: AtomicUsize = AtomicUsize::new(0);
 
 /// The threads of a process, seized.
 #[derive(Debug)]
@@ -66,6 +68,7 @@ impl Tracer {
     pub fn attach(pid: u32) -> Result<Tracer, TraceError> {
         block_in_this_thread();
         let mut tracer = Tracer { pid, threads: BTreeSet::new(), _not_send: PhantomData };
+        N_TRACERS.fetch_add(1, Ordering::Relaxed);
         // Threads may be made while we look; those made by seized ones are seized.
         loop {
             let found = threads(pid)?;
@@ -112,7 +115,8 @@ impl Tracer {
             if rest.is_zero() {
                 return None;
             }
-            let nap = if IS_BLOCKED.load(Ordering::Relaxed) { LONG_NAP } else { NAP };
+            let is_alone = N_TRACERS.load(Ordering::Relaxed) == 1;
+            let nap = if is_alone && IS_BLOCKED.load(Ordering::Relaxed) { LONG_NAP } else { NAP };
             if sleep_until_signal(rest.min(nap)) == libc::SIGIO {
                 return Some(Event::Sampled);
             }
@@ -146,6 +150,12 @@ impl Tracer {
                 }
             }
         }
+    }
+}
+
+impl Drop for Tracer {
+    fn drop(&mut self) {
+        N_TRACERS.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
