@@ -88,6 +88,7 @@ const MOST_SITES: usize = 8;
 const ENOUGH_REJECTED: u32 = 6;
 /// The least that a suspicion is worth.
 const LEAST: f64 = 0.02;
+const LEAST_OF_MAPS: f64 = 0.2;
 
 impl Knowledge {
     pub(crate) fn new(sites: Sites) -> Knowledge {
@@ -116,7 +117,19 @@ impl Knowledge {
             reached: Vec::new(),
         };
         known.suspect_globals();
+        known.suspect_maps();
         known
+    }
+
+    /// Maps of the user's module are suspects from the beginning: they are few, and racing on them ends the
+    /// process.
+    fn suspect_maps(&mut self) {
+        for site_idx in 0..self.sites.n_own {
+            if self.sites.all[site_idx].is_map() && !self.marks[site_idx].is_suspect {
+                self.marks[site_idx].is_suspect = true;
+                self.suspects.push(site_idx);
+            }
+        }
     }
 
     /// Variables that the code names itself: who writes one and who else touches it are partners from the
@@ -268,7 +281,7 @@ impl Knowledge {
         let expected = self.rate_of_others(site_idx) * length.as_secs_f64();
         let mark = &mut self.marks[site_idx];
         mark.held = mark.held.saturating_add(1);
-        mark.expected += expected.clamp(LEAST, 2.0);
+        mark.expected += expected.clamp(2.0 * LEAST, 2.0);
     }
 
     /// What a hold of `length` there promises.
@@ -281,7 +294,8 @@ impl Knowledge {
         }
         let reach = self.rate(site_idx).map_or(0.5, |rate| (rate / 20.0).min(1.0));
         let caught = 1.0 + 8.0 * f64::from(mark.caught);
-        (hit + LEAST) * (reach + LEAST) / ((1.0 + mark.expected) * caught)
+        let least = if self.site(site_idx).is_map() { LEAST_OF_MAPS } else { LEAST };
+        (hit + least) * (reach + LEAST) / ((1.0 + mark.expected) * caught)
     }
 
     /// Sites reconnoitred, and reached.

@@ -21,6 +21,11 @@ impl Watch<'_> {
         let Some((waiting, arrivals)) = self.places.take(place) else { return };
         let traps = self.trap * u32::try_from(arrivals).unwrap_or(u32::MAX);
         self.budget.spend_traps(traps);
+        tracing::trace!(
+            "{arrivals} came to {:#x}, to be held: {}",
+            waiting.address,
+            waiting.to_hold
+        );
         if !waiting.to_hold {
             self.queue.had_turn(waiting.site_idx, arrivals);
         }

@@ -9,16 +9,16 @@ use photofinish_sys::threads;
 use photofinish_sys::trace::{ClockSampler, Hit};
 
 /// A thread is sampled each time it has run so long.
-const EVERY: Duration = Duration::from_micros(400);
+const EVERY: Duration = Duration::from_millis(1);
 /// What a sample costs the thread, about.
 pub(crate) const COST: Duration = Duration::from_micros(4);
 /// Bytes of its stack, to find who called a function that has no frame.
 const STACK: u16 = 256;
 /// Samples are taken out so often, so many times one after the other.
 const WINDOW: Duration = Duration::from_millis(20);
-const WINDOWS: u32 = 5;
+const WINDOWS: u32 = 3;
 /// And again after so long, then after ever longer times.
-const AGAIN: (Duration, Duration) = (Duration::from_millis(400), Duration::from_secs(8));
+const AGAIN: (Duration, Duration) = (Duration::from_millis(800), Duration::from_secs(10));
 /// So many threads, those that run first.
 const MOST_THREADS: usize = 24;
 

@@ -24,7 +24,7 @@ use crate::evidence::{Held, Judge, Other};
 use crate::learnt::{Knowledge, Learnt, SiteIdx, Subject};
 use crate::maps::{self, FlagWord};
 use crate::places::{Places, Waiting};
-use crate::queue::Queue;
+use crate::queue::{Queue, Turn};
 use crate::race::{is_told, race_of};
 use crate::running::Running;
 use crate::sites::Sites;
@@ -114,6 +114,7 @@ pub(crate) fn watch(
     }
     outcome.ended = watch.over;
     outcome.effort = watch.effort();
+    tracing::debug!("spent: {:?}", watch.budget);
     watch.close();
     if !watch.over {
         learnt.known = Some((Subject::of(process, plan), watch.queue.known));
@@ -326,7 +327,7 @@ impl<'a> Watch<'a> {
             let before = thread_cpu_time();
             self.end_turn(place);
             let next = hold.or_else(|| self.queue.next_turn(self.process));
-            if let Some((site_idx, patience)) = next {
+            if let Some(Turn { site_idx, patience, to_hold }) = next {
                 let address = self.queue.known.site(site_idx).address.loaded(self.process.bias()).0;
                 let until = now + patience;
                 let (since, since_ns) = (Instant::now(), monotonic_now());
