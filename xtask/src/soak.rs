@@ -44,7 +44,7 @@ const SOAKS: &[(&str, How, &str)] = &[
     (
         "deadlocks",
         How::Tests { package: "photofinish-inspect", word: "every_go" },
-        "deadlocks and leaks in programs built by every pinned Go",
+        "deadlocks, leaks and maps in programs built by every pinned Go",
     ),
     (
         "inspect-kills",

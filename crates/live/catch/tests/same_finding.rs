@@ -56,8 +56,10 @@ fn two_words_on_the_heap_are_one_race() {
         let (race, _) = same("words");
         let location = location(&race);
         assert!(location.starts_with("heap block of size 640 at "), "{race:#?}");
+        // Where no variable of a frame points at the object, its type is not known.
         let is_field = |field: &str| location.ends_with(&format!(": {field} of main.tally"));
-        assert!(is_field("last") || is_field("label"), "{location}");
+        let is_plain = location.ends_with(" bytes in");
+        assert!(is_field("last") || is_field("label") || is_plain, "{location}");
     }
 }
 

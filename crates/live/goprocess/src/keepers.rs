@@ -12,7 +12,7 @@ use crate::goroutine::raw::RawG;
 use crate::heap::Heap;
 use crate::symbols::PcKind;
 use crate::unwind::Unwinder;
-use crate::{Goroutine, Pc, Process, Range, RuntimeAddr, StackEnd};
+use crate::{Goroutine, Pc, Process, Range, RuntimeAddr, StackEnd, Status};
 
 /// Goroutines read together, and how many bytes of their stacks.
 const BATCH: usize = 512;
@@ -66,7 +66,13 @@ impl<'a> Keepers<'a> {
                 heap.reach(raw.bytes());
                 let (lo, hi) = raw.stack();
                 let hi = hi.min(lo.saturating_add(LARGEST_STACK));
-                let parked = raw.parked_at().filter(|_| raw.mark() == goroutine.mark);
+                // Who was interrupted between two calls has pointers where the compiler says nothing of them.
+                let interrupted = |pc: &Pc| pc.kind == PcKind::Exact;
+                let is_plain = !goroutine.stack.iter().skip(1).any(interrupted)
+                    && goroutine.settled
+                    && goroutine.status == Status::Waiting;
+                let parked = raw.parked_at();
+                let parked = parked.filter(|_| is_plain && raw.mark() == goroutine.mark);
                 stacks.push(match parked {
                     Some((_, sp)) => Stack { goroutine: Some(goroutine), from: sp, to: hi.max(sp) },
                     None => Stack { goroutine: None, from: lo, to: hi.max(lo) },

@@ -1,8 +1,8 @@
 //! Goroutines that wait for what will not happen, put together by where they come from.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use photofinish_goprocess::{Goroutine, NoHeap, Process, RuntimeAddr, Status};
+use photofinish_goprocess::{Goroutine, Mark, NoHeap, Process, RuntimeAddr, Status};
 use photofinish_model::Frame;
 
 use crate::Look;
@@ -48,10 +48,31 @@ pub(crate) fn stuck(process: &Process, first: &Look, second: &Look) -> Stuck {
     };
     match process.unreachable(&second.goroutines) {
         Ok(after) => {
-            Stuck { unreachable: before.intersection(&after).copied().collect(), not_looked: None }
+            let found = before.intersection(&after).copied().collect();
+            Stuck { unreachable: still(process, found, first, second), not_looked: None }
         }
         Err(why) => Stuck { not_looked: Some(why), ..Stuck::default() },
     }
+}
+
+/// Those of `found` that did not move from the first look until now. The heap is followed while the process changes it,
+/// so of one that goes on nothing is believed.
+fn still(process: &Process, found: HashSet<u64>, first: &Look, second: &Look) -> HashSet<u64> {
+    if found.is_empty() {
+        return found;
+    }
+    let Ok(now) = process.snapshot() else { return HashSet::new() };
+    let marks = |goroutines: &[Goroutine]| -> HashMap<u64, Mark> {
+        let wanted = goroutines.iter().filter(|one| one.settled && found.contains(&one.id));
+        wanted.map(|one| (one.id, one.mark)).collect()
+    };
+    let (first, second) = (marks(&first.goroutines), marks(&second.goroutines));
+    let now = marks(&now.goroutines);
+    let stood = |id: &u64| match (first.get(id), second.get(id), now.get(id)) {
+        (Some(first), Some(second), Some(now)) => first == second && second == now,
+        _ => false,
+    };
+    found.iter().filter(|id| stood(id)).copied().collect()
 }
 
 /// What goroutines of one leak have in common: state, function, place of creation.

@@ -2,7 +2,7 @@
 //
 // With "guarded", one goroutine writes a map and another reads it, under a lock; others read a variable's map and go
 // through one. With "racy", two use one map at the same time: its keys are so large that an operation takes
-// milliseconds, nearly all of it in the hash, where the runtime's own check does not see it.
+// milliseconds, nearly all of it in the hash, and they begin so that the runtime's own check does not see it.
 package main
 
 import (
@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -109,21 +110,30 @@ func walker(m map[int64]string, said func(string)) {
 	}
 }
 
+// In each round both are in the map at once, the reader past the runtime's check before the writer sets its flag.
+var begun, ended atomic.Int64
+
 //go:noinline
 func largeWriter(said func(string)) {
 	said("writer=" + id())
-	for {
+	for round := int64(1); ; round++ {
+		for begun.Load() < round {
+			runtime.Gosched()
+		}
 		delete(large, first)
+		ended.Store(round)
 	}
 }
 
 //go:noinline
 func largeReader(said func(string)) {
 	said("reader=" + id())
-	for {
+	for round := int64(1); ; round++ {
+		begun.Store(round)
 		sum += large[second]
-		// Now and then is enough: the runtime's check finds it otherwise.
-		time.Sleep(30 * time.Millisecond)
+		for ended.Load() < round {
+			runtime.Gosched()
+		}
 	}
 }
 
@@ -153,8 +163,6 @@ func main() {
 		fmt.Printf("large=%p\n", large)
 		go largeWriter(said)
 		go largeReader(said)
-		said("READY")
-		select {}
 	}
 	time.Sleep(200 * time.Millisecond)
 	said("READY")
