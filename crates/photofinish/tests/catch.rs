@@ -403,3 +403,138 @@ fn a_sidecar_looks_again_and_again_and_sees_a_process_that_was_replaced() {
     let second = start("racy");
     catching.wait_for_line(PATIENCE, &format!("process {}: 1 race", second.pid()));
 }
+
+/// The code of the program as it is in memory now.
+fn code_of(pid: u32) -> Vec<u8> {
+    use std::os::unix::fs::FileExt;
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let line = maps.lines().find(|line| line.contains(" r-xp ")).unwrap();
+    let (start, end) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+    let start = u64::from_str_radix(start, 16).unwrap();
+    let end = u64::from_str_radix(end, 16).unwrap();
+    let mut code = vec![0; usize::try_from(end - start).unwrap()];
+    let memory = std::fs::File::open(format!("/proc/{pid}/mem")).unwrap();
+    memory.read_exact_at(&mut code, start).unwrap();
+    code
+}
+
+#[test]
+fn probes_planted_in_cold_code_are_taken_back_when_catch_is_killed_or_ends() {
+    if !may_catch() {
+        return;
+    }
+    let target = corpus("counter", "repaired");
+    let before = code_of(target.pid());
+    let dir = temp_dir();
+    let mut n_planted = 0;
+    for round in 0..4 {
+        let mut command = catch(target.pid(), dir.path(), &["--for", "60s", "--budget", "60%"]);
+        let mut catching = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        wait_until(PATIENCE, "probes are planted", || code_of(target.pid()) != before);
+        // Hundreds of them, planted and taken back at the same time, another moment each time.
+        std::thread::sleep(Duration::from_millis(97 * round));
+        let differing = before.iter().zip(code_of(target.pid()));
+        n_planted = n_planted.max(differing.filter(|(one, other)| *one != other).count());
+        catching.kill().unwrap();
+        catching.wait().unwrap();
+        wait_until(PATIENCE, "the code is what it was", || code_of(target.pid()) == before);
+    }
+    assert!(n_planted > 100, "{n_planted}");
+    let told = told(&mut catch(target.pid(), dir.path(), &["--for", "1s", "--budget", "60%"]));
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    assert!(code_of(target.pid()) == before, "an orderly end leaves nothing behind");
+}
+
+/// A Go program whose threads come and go, and which counts its own storms of signals.
+const HOSTILE: &str = r#"package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+var worked, came atomic.Int64
+
+func main() {
+	signals := make(chan os.Signal, 1<<16)
+	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGTERM)
+	go func() {
+		for range signals {
+			came.Add(1)
+		}
+	}()
+	// Hundreds of threads that stay.
+	var up sync.WaitGroup
+	for n := 0; n < 480; n++ {
+		up.Add(1)
+		go func() {
+			runtime.LockOSThread()
+			up.Done()
+			for {
+				time.Sleep(20 * time.Millisecond)
+				worked.Add(1)
+			}
+		}()
+	}
+	up.Wait()
+	// And others that begin and end.
+	go func() {
+		for {
+			var done sync.WaitGroup
+			for n := 0; n < 8; n++ {
+				done.Add(1)
+				go func() {
+					defer done.Done()
+					runtime.LockOSThread() // and never unlocked: the thread ends
+					worked.Add(1)
+				}()
+			}
+			done.Wait()
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	fmt.Println("READY")
+	self, _ := os.FindProcess(os.Getpid())
+	for sent := int64(0); ; {
+		for n := 0; n < 20; n++ {
+			self.Signal(syscall.SIGUSR1)
+			self.Signal(syscall.SIGTERM)
+		}
+		sent += 40
+		before := worked.Load()
+		time.Sleep(300 * time.Millisecond)
+		if worked.Load() == before {
+			fmt.Println("HARM: nobody worked")
+		}
+		if came.Load() == 0 {
+			fmt.Println("HARM: no signal came")
+		}
+		fmt.Println("ROUND")
+	}
+}
+"#;
+
+#[test]
+fn a_target_with_five_hundred_threads_and_storms_of_signals_works_on() {
+    if !may_catch() {
+        return;
+    }
+    let binary = photofinish_testkit::build_go_source("hostile", HOSTILE, &BuildOptions::normal());
+    let target = Running::start(&mut Command::new(binary));
+    target.wait_for_line(PATIENCE, "READY");
+    let dir = temp_dir();
+    let told = told(&mut catch(target.pid(), dir.path(), &["--for", "4s"]));
+    assert_eq!(told.code, Some(0), "{}\n{}", told.stderr, target.output());
+    let rounds = target.output().matches("ROUND").count();
+    wait_until(PATIENCE, "it works without us", || {
+        target.output().matches("ROUND").count() > rounds + 1
+    });
+    assert!(!target.output().contains("HARM"), "{}", target.output());
+    assert_eq!(tracer_of(target.pid()), 0);
+}

@@ -21,6 +21,7 @@ pub(crate) struct Budget {
     /// Processors' time earned per time that passes, beside the advance.
     rate: f64,
     is_resting: bool,
+    rested: Option<Instant>,
     advance: Duration,
     /// Spent before it began: reading the program.
     prepared: Duration,
@@ -52,6 +53,7 @@ impl Budget {
             processor_then: thread_cpu_time(),
             rate,
             is_resting: false,
+            rested: None,
             advance,
             prepared,
             held: Duration::ZERO,
@@ -128,9 +130,15 @@ impl Budget {
         if !self.is_resting {
             return None;
         }
+        self.rested = Some(Instant::now());
         // A rate of nothing earns nothing: wait, and be asked again.
         let pause = (debt + self.saving()).as_secs_f64() / self.rate.max(1e-6);
         Some(Duration::from_secs_f64(pause.clamp(0.001, 1.0)))
+    }
+
+    /// Whether there was nothing to spend a moment ago.
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.rested.is_some_and(|rested| rested.elapsed() < Duration::from_millis(300))
     }
 
     /// What is earned and not spent yet.

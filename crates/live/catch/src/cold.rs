@@ -17,13 +17,15 @@ use photofinish_sys::trace::{Planted, Probe, ProbeProgram, StopProgram, thread_c
 use crate::learnt::SiteIdx;
 
 /// Probes are planted so many at a time.
-const BATCH: usize = 256;
+const BATCH: usize = 48;
+/// And so many such jobs wait to be done.
+const MOST_JOBS: usize = 3;
 /// A site reached more often per second is not cold.
-const COLD: f64 = 40.0;
+const COLD: f64 = 10.0;
 /// New probes are looked after as often as this, for so long; old ones each [`SELDOM`].
 const OFTEN: Duration = Duration::from_millis(3);
 const NEW: Duration = Duration::from_millis(60);
-const SELDOM: Duration = Duration::from_millis(200);
+const SELDOM: Duration = Duration::from_millis(500);
 
 /// A site to wait at by a probe.
 #[derive(Clone, Copy, Debug)]
@@ -146,7 +148,7 @@ impl Cold {
     /// When [`Self::look`] wants to be called next.
     pub(crate) fn due(&self) -> Instant {
         let is_new = |batch: &Batch| batch.since.is_none_or(|since| since.elapsed() < NEW);
-        let soon = self.busy > 0 || self.batches.values().any(is_new);
+        let soon = self.busy > 0 || self.next_batch == 0 || self.batches.values().any(is_new);
         self.looked + if soon { OFTEN } else { SELDOM }
     }
 
@@ -165,8 +167,11 @@ impl Cold {
         for number in numbers {
             self.look_at(number, stop, &mut told, &mut may_stop);
         }
-        if may_plant && self.busy == 0 && !self.waiting.is_empty() {
+        while may_plant && self.busy < MOST_JOBS && !self.waiting.is_empty() {
             let n_new = self.waiting.len().min(BATCH).min(self.free.len());
+            if n_new == 0 {
+                break;
+            }
             let sites: Vec<ColdSite> = self.waiting.drain(..n_new).collect();
             self.plant_batch(sites);
         }
@@ -283,29 +288,38 @@ impl Cold {
 
 fn work(program: &ProbeProgram, jobs: &Receiver<Job>, done: &Sender<Done>, spent: &AtomicU64) {
     let mut planted: HashMap<usize, Vec<Planted>> = HashMap::new();
-    for job in jobs {
-        let finished = match job {
-            Job::Plant(batch, probes) => {
-                let mut refused = Vec::new();
-                let all = planted.entry(batch).or_default();
-                plant(program, &probes, all, &mut refused);
-                Done { batch, refused: Some(refused) }
-            }
-            Job::Remove(batch) => {
-                planted.remove(&batch);
-                Done { batch, refused: None }
-            }
-        };
-        let nanoseconds = thread_cpu_time().as_nanos().try_into().unwrap_or(u64::MAX);
-        spent.store(nanoseconds, Ordering::Relaxed);
-        let _ = done.send(finished);
-    }
-    // Each takes the kernel some milliseconds of waiting: all together.
+    // Taking back means waiting for the kernel: each batch by itself, so that hot code is not kept waiting.
     std::thread::scope(|scope| {
-        for links in planted.into_values() {
-            let _ = std::thread::Builder::new().spawn_scoped(scope, move || drop(links));
+        let take_back = |batch: usize, links: Vec<Planted>| {
+            let work = move || {
+                drop(links);
+                count(spent, thread_cpu_time());
+                let _ = done.send(Done { batch, refused: None });
+            };
+            // Where no thread is to be had, the links are dropped with what was to be run.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+        };
+        for job in jobs {
+            match job {
+                Job::Plant(batch, probes) => {
+                    let before = thread_cpu_time();
+                    let mut refused = Vec::new();
+                    let all = planted.entry(batch).or_default();
+                    plant(program, &probes, all, &mut refused);
+                    count(spent, thread_cpu_time().saturating_sub(before));
+                    let _ = done.send(Done { batch, refused: Some(refused) });
+                }
+                Job::Remove(batch) => take_back(batch, planted.remove(&batch).unwrap_or_default()),
+            }
+        }
+        for (batch, links) in planted.drain() {
+            take_back(batch, links);
         }
     });
+}
+
+fn count(spent: &AtomicU64, time: Duration) {
+    spent.fetch_add(time.as_nanos().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
 }
 
 /// Plants all of them; where one is refused, halves, down to the one.

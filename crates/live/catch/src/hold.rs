@@ -69,6 +69,12 @@ impl Watch<'_> {
         drop(stopped);
         self.last_held.insert(tid, Instant::now());
         self.budget.spend(began.elapsed());
+        tracing::trace!(
+            "held at {:#x} for {:?}, hit: {}",
+            waiting.address,
+            began.elapsed(),
+            found.is_some()
+        );
         match found {
             Some((held, other)) => Some((site_idx, held, other)),
             None => {

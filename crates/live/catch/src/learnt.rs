@@ -39,10 +39,14 @@ pub(crate) struct Knowledge {
     pub(crate) by_address: HashMap<LinkAddr, Vec<SiteIdx>>,
     /// The sites of each function, and of each site the function.
     pub(crate) functions: Vec<Vec<SiteIdx>>,
+    /// Functions by where they begin.
+    by_entry: HashMap<LinkAddr, usize>,
     function_of: Vec<usize>,
     /// By eight bytes, or by map.
     places: HashMap<u64, Shared>,
     pub(crate) suspects: Vec<SiteIdx>,
+    /// Sites where somebody arrived.
+    pub(crate) reached: Vec<SiteIdx>,
 }
 
 /// What is known of a site.
@@ -84,6 +88,7 @@ const MOST_SITES: usize = 8;
 const ENOUGH_REJECTED: u32 = 6;
 /// The least that a suspicion is worth.
 const LEAST: f64 = 0.02;
+const LEAST_OF_MAPS: f64 = 0.2;
 
 impl Knowledge {
     pub(crate) fn new(sites: Sites) -> Knowledge {
@@ -93,7 +98,9 @@ impl Knowledge {
             by_address.entry(site.address).or_default().push(site_idx);
         }
         let (mut functions, mut function_of, mut first) = (Vec::new(), Vec::new(), 0);
-        for size in &sites.sizes {
+        let mut by_entry = HashMap::new();
+        for (entry, size) in &sites.sizes {
+            by_entry.insert(*entry, functions.len());
             function_of.resize(first + size, functions.len());
             functions.push((first..first + size).collect());
             first += size;
@@ -103,12 +110,26 @@ impl Knowledge {
             marks,
             by_address,
             functions,
+            by_entry,
             function_of,
             places: HashMap::new(),
             suspects: Vec::new(),
+            reached: Vec::new(),
         };
         known.suspect_globals();
+        known.suspect_maps();
         known
+    }
+
+    /// Maps of the user's module are suspects from the beginning: they are few, and racing on them ends the
+    /// process.
+    fn suspect_maps(&mut self) {
+        for site_idx in 0..self.sites.n_own {
+            if self.sites.all[site_idx].is_map() && !self.marks[site_idx].is_suspect {
+                self.marks[site_idx].is_suspect = true;
+                self.suspects.push(site_idx);
+            }
+        }
     }
 
     /// Variables that the code names itself: who writes one and who else touches it are partners from the
@@ -130,7 +151,8 @@ impl Knowledge {
     }
 
     /// Sites found later, of one function; its number.
-    pub(crate) fn add(&mut self, found: Vec<Site>) -> usize {
+    pub(crate) fn add(&mut self, entry: LinkAddr, found: Vec<Site>) -> usize {
+        self.by_entry.insert(entry, self.functions.len());
         let mut numbers = Vec::new();
         for site in found {
             let known = self.by_address.entry(site.address).or_default();
@@ -145,6 +167,11 @@ impl Knowledge {
         }
         self.functions.push(numbers);
         self.functions.len() - 1
+    }
+
+    /// The number of the function that begins at `entry`, once it is decoded.
+    pub(crate) fn function_at(&self, entry: LinkAddr) -> Option<usize> {
+        self.by_entry.get(&entry).copied()
     }
 
     /// The sites of the function that has this site.
@@ -170,8 +197,17 @@ impl Knowledge {
     /// In `waited` so many threads arrived.
     pub(crate) fn has_counted(&mut self, site_idx: SiteIdx, arrivals: u64, waited: Duration) {
         let mark = &mut self.marks[site_idx];
+        if mark.arrivals == 0.0 && arrivals > 0 {
+            self.reached.push(site_idx);
+        }
         mark.arrivals += arrivals as f64;
         mark.waited += waited.as_secs_f64();
+    }
+
+    /// Whether the places are to wait there for somebody to hold: it was reached, and no probe waits there.
+    pub(crate) fn may_be_held(&self, site_idx: SiteIdx) -> bool {
+        let mark = &self.marks[site_idx];
+        mark.arrivals > 0.0 && !mark.is_probed && !self.is_worthless(site_idx)
     }
 
     /// Arrivals per second, as far as known.
@@ -245,7 +281,7 @@ impl Knowledge {
         let expected = self.rate_of_others(site_idx) * length.as_secs_f64();
         let mark = &mut self.marks[site_idx];
         mark.held = mark.held.saturating_add(1);
-        mark.expected += expected.clamp(LEAST, 2.0);
+        mark.expected += expected.clamp(2.0 * LEAST, 2.0);
     }
 
     /// What a hold of `length` there promises.
@@ -258,7 +294,8 @@ impl Knowledge {
         }
         let reach = self.rate(site_idx).map_or(0.5, |rate| (rate / 20.0).min(1.0));
         let caught = 1.0 + 8.0 * f64::from(mark.caught);
-        (hit + LEAST) * (reach + LEAST) / ((1.0 + mark.expected) * caught)
+        let least = if self.site(site_idx).is_map() { LEAST_OF_MAPS } else { LEAST };
+        (hit + least) * (reach + LEAST) / ((1.0 + mark.expected) * caught)
     }
 
     /// Sites reconnoitred, and reached.

@@ -27,6 +27,7 @@ mod places;
 mod queue;
 mod race;
 mod rules;
+mod running;
 mod sites;
 mod target;
 mod watch;

@@ -5,14 +5,15 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use photofinish_goprocess::{LinkAddr, RuntimeAddr};
+use photofinish_goprocess::{LinkAddr, Pc, PcKind, RuntimeAddr};
 use photofinish_sys::trace::thread_cpu_time;
 
 use crate::cold::ColdSite;
 use crate::landing::landings;
 use crate::learnt::SiteIdx;
+use crate::running;
 use crate::sites::code;
-use crate::watch::{CREDIT, NOTES, Watch};
+use crate::watch::{NOTES, Watch};
 
 impl Watch<'_> {
     /// What the turn of a place told.
@@ -20,6 +21,11 @@ impl Watch<'_> {
         let Some((waiting, arrivals)) = self.places.take(place) else { return };
         let traps = self.trap * u32::try_from(arrivals).unwrap_or(u32::MAX);
         self.budget.spend_traps(traps);
+        tracing::trace!(
+            "{arrivals} came to {:#x}, to be held: {}",
+            waiting.address,
+            waiting.to_hold
+        );
         if !waiting.to_hold {
             self.queue.had_turn(waiting.site_idx, arrivals);
         }
@@ -84,7 +90,7 @@ impl Watch<'_> {
             self.queue.is_not_cold(site_idx);
         }
         self.cold.plant(sites);
-        let may_plant = self.budget.debt() < CREDIT;
+        let may_plant = self.budget.debt().is_zero();
         let queue = &mut self.queue;
         let told = self
             .cold
@@ -140,5 +146,29 @@ impl Watch<'_> {
             }
         }
         (sites, unfit)
+    }
+
+    /// What a clock sees running has its turns first.
+    pub(crate) fn look_at_running(&mut self) {
+        if Instant::now() < self.running.due() {
+            return;
+        }
+        let mut ran: Vec<LinkAddr> = Vec::new();
+        for hit in self.running.seen() {
+            self.budget.spend_traps(running::COST);
+            let pc = Pc { address: RuntimeAddr(hit.registers.ip), kind: PcKind::Exact };
+            let sp = RuntimeAddr(hit.registers.sp());
+            let exact = self.process.callers(pc, sp, &hit.stack).into_iter().map(|pc| pc.address.0);
+            for address in exact.chain(hit.callers) {
+                let address = RuntimeAddr(address.saturating_sub(1)).linked(self.process.bias());
+                let function = self.process.symbols().function_at(address);
+                ran.extend(function.map(|function| function.entry));
+            }
+        }
+        ran.sort_unstable();
+        ran.dedup();
+        for entry in ran {
+            self.queue.has_run(self.process, entry);
+        }
     }
 }

@@ -27,12 +27,24 @@ const HOLD: Duration = Duration::from_millis(1);
 const SHORTEST_HOLD: Duration = Duration::from_micros(400);
 /// One turn in so many is of a site of others.
 const OTHERS: u64 = 3;
+/// So many holds at a call on a map come before any reconnaissance.
+const MAP_HOLDS: u32 = 2;
 /// One hold in so many is at any site.
 const ANYWHERE: u8 = 4;
 /// Functions of others that are decoded at the beginning.
 const MOST_AT_ONCE: usize = 500;
 /// Sites of others that are known at a time.
 const MOST_OTHERS: usize = 20_000;
+
+/// What a place is to do next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn {
+    pub(crate) site_idx: SiteIdx,
+    /// How long to wait there.
+    pub(crate) patience: Duration,
+    /// Who arrives is held.
+    pub(crate) to_hold: bool,
+}
 
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -76,7 +88,7 @@ impl Queue {
 
     /// Begins with what is in use. Called once, when it is known whether there are probes.
     pub(crate) fn begin(&mut self, process: &Process, alive: Alive) {
-        let mut asleep = Vec::new();
+        let (mut used, mut asleep) = (Vec::new(), Vec::new());
         // What was learnt before is begun with, and no probe of then is there any more.
         let mut was_alive = HashSet::new();
         for (site_idx, mark) in self.known.marks.iter_mut().enumerate() {
@@ -96,10 +108,24 @@ impl Queue {
                 entry.is_some_and(|entry| functions.contains(&entry))
             };
             let sites = sites.clone();
-            if is_in(&alive.all) || sites.iter().any(|site_idx| was_alive.contains(site_idx)) {
-                self.wake(&sites, is_in(&alive.hot));
+            let is_used =
+                is_in(&alive.all) || sites.iter().any(|site_idx| was_alive.contains(site_idx));
+            if is_used {
+                let maps = sites.iter().copied().filter(|at| self.known.site(*at).is_map());
+                let maps: Vec<SiteIdx> = maps.collect();
+                self.wake(&maps, true);
+            }
+            if is_in(&alive.hot) {
+                self.wake(&sites, true);
             } else if self.has_probes {
-                asleep.extend(self.random.choice(&sites));
+                // How often a function runs says where it is to be waited for.
+                let rest: Vec<SiteIdx> = sites
+                    .iter()
+                    .copied()
+                    .filter(|site_idx| !self.known.marks[*site_idx].is_alive)
+                    .collect();
+                let chosen = self.random.choice(&rest).copied();
+                if is_used { used.extend(chosen) } else { asleep.extend(chosen) }
             } else {
                 self.turns[0].extend(self.random.choice(&sites));
             }
@@ -109,6 +135,9 @@ impl Queue {
         turns.sort_by_key(|site_idx| !self.known.sites.all[*site_idx].is_map());
         // Those in use are waited for first.
         self.random.shuffle(&mut asleep);
+        // How often a function runs is asked of a breakpoint first: it is silenced at once, a probe is not.
+        self.random.shuffle(&mut used);
+        self.turns[0].extend(used);
         self.wait_by_probe(&asleep);
         let others = &self.known.sites.others;
         let is_used = |function: &usize| alive.all.contains(&others[*function].0);
@@ -161,8 +190,15 @@ impl Queue {
         self.known.sites.all.is_empty() && self.known.sites.others.is_empty()
     }
 
-    /// The next site to reconnoitre, and for how long.
-    pub(crate) fn next_turn(&mut self, process: &Process) -> Option<(SiteIdx, Duration)> {
+    /// A map that several goroutines use is likely enough to be worth a hold at once.
+    fn turn_of(&self, site_idx: SiteIdx, patience: Duration) -> Turn {
+        let is_own_map = site_idx < self.known.sites.n_own && self.known.site(site_idx).is_map();
+        let to_hold = is_own_map && self.known.marks[site_idx].held < MAP_HOLDS;
+        Turn { site_idx, patience: if to_hold { patience * 4 } else { patience }, to_hold }
+    }
+
+    /// The next site to reconnoitre.
+    pub(crate) fn next_turn(&mut self, process: &Process) -> Option<Turn> {
         self.turn += 1;
         let of_others = self.turns[0].is_empty() || self.turn.is_multiple_of(OTHERS);
         if of_others && (self.turn.is_multiple_of(2) || self.turns[1].len() < 8) {
@@ -186,7 +222,7 @@ impl Queue {
             }
             let patience = TURN * (1 << skip);
             mark.turns = mark.turns.saturating_add(1);
-            return Some((site_idx, patience));
+            return Some(self.turn_of(site_idx, patience));
         }
         None
     }
@@ -226,15 +262,15 @@ impl Queue {
                 < if mark.is_suspect { 16.0 } else { 1.0 } / f64::from(mark.held + 1)
     }
 
-    /// The next site to hold a thread at, and how long to wait for one.
-    pub(crate) fn next_hold(&mut self) -> Option<(SiteIdx, Duration)> {
+    /// The next site to hold a thread at; `None` while nobody is known to come anywhere. Patience costs nothing: where the budget `is_scarce`, there is more of it.
+    pub(crate) fn next_hold(&mut self, is_scarce: bool) -> Option<Turn> {
         let is_anywhere = self.random.u8(..ANYWHERE) == 0;
-        let site_idx = if is_anywhere { self.anywhere() } else { self.suspect() }?;
-        let patience = match self.known.rate(site_idx) {
-            Some(rate) => Duration::from_secs_f64((3.0 / rate).min(1.0)),
-            None => PATIENCE.0 * 8,
-        };
-        Some((site_idx, patience.clamp(PATIENCE.0, PATIENCE.1)))
+        let chosen = if is_anywhere { self.anywhere() } else { self.suspect() };
+        let site_idx = chosen?;
+        let rate = self.known.rate(site_idx).unwrap_or(100.0);
+        let patience = Duration::from_secs_f64((3.0 / rate).min(1.0));
+        let longest = if is_scarce { PATIENCE.1 } else { PATIENCE.0 * 8 };
+        Some(Turn { site_idx, patience: patience.clamp(PATIENCE.0, longest), to_hold: true })
     }
 
     pub(crate) fn n_suspects(&self) -> usize {
@@ -255,15 +291,10 @@ impl Queue {
     /// One of the suspects, the likelier the more it promises.
     fn suspect(&mut self) -> Option<SiteIdx> {
         let known = &self.known;
-        // Where a probe waits, the one who arrives is held there.
-        let is_in_use = |site_idx: &&SiteIdx| {
-            let mark = &known.marks[**site_idx];
-            mark.is_alive && !mark.is_probed
-        };
         let promises: Vec<(SiteIdx, f64)> = known
             .suspects
             .iter()
-            .filter(is_in_use)
+            .filter(|site_idx| known.may_be_held(**site_idx))
             .map(|site_idx| (*site_idx, known.promise(*site_idx, self.hold(*site_idx))))
             .collect();
         let mut chosen =
@@ -277,21 +308,40 @@ impl Queue {
         promises.last().map(|(site_idx, _)| *site_idx)
     }
 
-    /// Any site that somebody reached, or that nobody looked at yet.
+    /// Any site that somebody reached.
     fn anywhere(&mut self) -> Option<SiteIdx> {
-        for _ in 0..64 {
-            let site_idx = self.random.usize(..self.known.marks.len().max(1));
-            let mark = self.known.marks.get(site_idx)?;
-            if mark.is_alive
-                && mark.in_vain == 0
-                && !mark.is_probed
-                && mark.caught == 0
-                && !self.known.is_worthless(site_idx)
-            {
+        for _ in 0..16 {
+            let site_idx = *self.random.choice(&self.known.reached)?;
+            if self.known.may_be_held(site_idx) && self.known.marks[site_idx].caught == 0 {
                 return Some(site_idx);
             }
         }
         None
+    }
+
+    /// A clock saw the function at `entry` running.
+    pub(crate) fn has_run(&mut self, process: &Process, entry: LinkAddr) {
+        if !self.alive.hot.insert(entry) {
+            return;
+        }
+        self.alive.all.insert(entry);
+        if let Some(function) = self.known.function_at(entry) {
+            let sites = self.known.functions[function].clone();
+            for site_idx in &sites {
+                let mark = self.known.mark(*site_idx);
+                // At its beginning a probe waits for the first who comes.
+                mark.is_probed = mark.is_probed && mark.is_alive;
+            }
+            self.wake(&sites, true);
+            return;
+        }
+        let others = &self.known.sites.others;
+        if let Some(at) = others.iter().position(|(other, _)| *other == entry)
+            && let Some(queued) = self.functions.iter().position(|function| *function == at)
+        {
+            self.functions.swap(0, queued);
+            self.decode_another(process);
+        }
     }
 
     fn decode_another(&mut self, process: &Process) {
@@ -301,16 +351,16 @@ impl Queue {
         let Some(function) = self.functions.pop_front() else { return };
         let Some(function) = self.known.sites.others.get(function).copied() else { return };
         let (entry, _) = function;
+        if self.known.function_at(entry).is_some() {
+            return;
+        }
         let (found, _) = self.known.sites.decode(process, function, self.only_maps);
-        let function = self.known.add(found);
+        let function = self.known.add(entry, found);
         let sites = self.known.functions[function].clone();
         if self.alive.all.contains(&entry) {
             self.wake(&sites, self.alive.hot.contains(&entry));
         } else if let Some(site_idx) = self.random.choice(&sites).copied() {
-            match self.has_probes {
-                true => self.wait_by_probe(&[site_idx]),
-                false => self.turns[1].push_front(site_idx),
-            }
+            self.turns[1].push_front(site_idx);
         }
     }
 }

@@ -42,8 +42,8 @@ pub(crate) struct Sites {
     pub(crate) all: Vec<Site>,
     /// How many are of the user's module.
     pub(crate) n_own: usize,
-    /// How many each function of it has.
-    pub(crate) sizes: Vec<usize>,
+    /// Its functions, and how many sites each has.
+    pub(crate) sizes: Vec<(LinkAddr, usize)>,
     /// Functions of dependencies and of the standard library: those that the user's module calls first,
     /// then what is in the same packages, then the rest.
     pub(crate) others: Vec<(LinkAddr, LinkAddr)>,
@@ -77,7 +77,7 @@ impl Sites {
                     for (at, target) in calls {
                         sites.calls.entry(target).or_default().push(at);
                     }
-                    sites.sizes.push(found.len());
+                    sites.sizes.push((function.entry, found.len()));
                     sites.all.extend(found);
                 }
                 CodeOrigin::Dependency => sites.others.push((function.entry, function.end)),

@@ -24,8 +24,9 @@ use crate::evidence::{Held, Judge, Other};
 use crate::learnt::{Knowledge, Learnt, SiteIdx, Subject};
 use crate::maps::{self, FlagWord};
 use crate::places::{Places, Waiting};
-use crate::queue::Queue;
+use crate::queue::{Queue, Turn};
 use crate::race::{is_told, race_of};
+use crate::running::Running;
 use crate::sites::Sites;
 use crate::{CatchError, Caught, Effort, Outcome, Plan};
 
@@ -35,10 +36,10 @@ const SIGNAL: Duration = Duration::from_millis(5);
 const SIGURG: i32 = 23;
 /// So many arrivals of a turn of reconnaissance are noted.
 pub(crate) const NOTES: u64 = 4;
-/// The part of the budget that reconnaissance may have, and as long as there is no suspect.
+/// The part of the budget that reconnaissance may have, and as long as nobody was seen anywhere.
 const RECONNAISSANCE: (f64, f64) = (0.4, 0.9);
 /// What may be spent before it is earned, where waiting for the next chance takes long.
-pub(crate) const CREDIT: Duration = Duration::from_millis(10);
+const CREDIT: Duration = Duration::from_millis(10);
 /// How often progress is told, and the load of the process looked at.
 const PROGRESS: Duration = Duration::from_millis(200);
 /// A thread of a process that is busy, or idle, is held no longer.
@@ -49,6 +50,7 @@ pub(crate) struct Watch<'a> {
     pub(crate) judge: Judge<'a>,
     pub(crate) tracer: Tracer,
     pub(crate) cold: Cold,
+    pub(crate) running: Running,
     pub(crate) places: Places,
     pub(crate) queue: Queue,
     pub(crate) budget: Budget,
@@ -112,6 +114,7 @@ pub(crate) fn watch(
     }
     outcome.ended = watch.over;
     outcome.effort = watch.effort();
+    tracing::debug!("spent: {:?}", watch.budget);
     watch.close();
     if !watch.over {
         learnt.known = Some((Subject::of(process, plan), watch.queue.known));
@@ -161,6 +164,7 @@ impl<'a> Watch<'a> {
             judge: Judge { process },
             tracer,
             cold,
+            running: Running::new(pid),
             places,
             queue,
             budget: Budget::new(plan.budget, processors, plan.duration, prepared),
@@ -216,6 +220,7 @@ impl<'a> Watch<'a> {
     /// Waits at sites for a little; a thread that arrived, as it was held, and who touched what it would
     /// have.
     fn step(&mut self, end: Instant) -> Option<(SiteIdx, Held, Other)> {
+        self.look_at_running();
         self.look_at_cold();
         let pause = self.budget.pause();
         let mut until = match pause {
@@ -233,7 +238,7 @@ impl<'a> Watch<'a> {
                 all.map(|waiting| waiting.until).min().unwrap_or_else(|| Instant::now() + SIGNAL)
             }
         };
-        until = until.min(end).min(self.cold.due());
+        until = until.min(end).min(self.cold.due()).min(self.running.due());
         let waits = self.places.waiting().iter().flatten().any(|waiting| waiting.to_hold);
         // Who arrives in cold code is held though it costs what is not earned yet.
         let holds = waits || self.cold.n_planted() > 0 && self.budget.debt() < CREDIT;
@@ -305,14 +310,15 @@ impl<'a> Watch<'a> {
     /// Replaces sites whose time is up.
     fn fill_places(&mut self) {
         self.take_notes();
-        let has_suspects = self.queue.n_suspects() > 0;
-        let part = if has_suspects { RECONNAISSANCE.0 } else { RECONNAISSANCE.1 };
+        let is_new = self.queue.known.reached.is_empty();
+        let part = if is_new { RECONNAISSANCE.1 } else { RECONNAISSANCE.0 };
         for (place, waiting) in self.places.waiting().into_iter().enumerate() {
             let now = Instant::now();
             if waiting.is_some_and(|waiting| now < waiting.until) {
                 continue;
             }
-            let to_hold = place > 0 && (has_suspects || place > 1);
+            let hold = if place > 0 { self.queue.next_hold(self.budget.is_scarce()) } else { None };
+            let to_hold = hold.is_some();
             if !to_hold && !self.budget.may_reconnoitre(part) {
                 // It costs nothing to wait on.
                 self.places.wait_until(place, now + SIGNAL);
@@ -320,9 +326,8 @@ impl<'a> Watch<'a> {
             }
             let before = thread_cpu_time();
             self.end_turn(place);
-            let next =
-                if to_hold { self.queue.next_hold() } else { self.queue.next_turn(self.process) };
-            if let Some((site_idx, patience)) = next {
+            let next = hold.or_else(|| self.queue.next_turn(self.process));
+            if let Some(Turn { site_idx, patience, to_hold }) = next {
                 let address = self.queue.known.site(site_idx).address.loaded(self.process.bias()).0;
                 let until = now + patience;
                 let (since, since_ns) = (Instant::now(), monotonic_now());
