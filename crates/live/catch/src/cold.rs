@@ -16,15 +16,16 @@ use photofinish_sys::trace::{Planted, Probe, ProbeProgram, StopProgram, thread_c
 
 use crate::learnt::SiteIdx;
 
-/// Probes are planted so many at a time.
-const BATCH: usize = 48;
-/// And so many such jobs wait to be done.
-const MOST_JOBS: usize = 3;
+/// Probes are planted so many at a time: few at first and after one that was not cold, then twice as many each time, so
+/// that few places at a time cost the program much until they are taken back.
+const BATCH: (usize, usize) = (6, 48);
+/// Such a job follows the one before when nobody came often for so long.
+const SETTLED: Duration = Duration::from_millis(5);
 /// A site reached more often per second is not cold.
 const COLD: f64 = 10.0;
 /// New probes are looked after as often as this, for so long; old ones each [`SELDOM`].
-const OFTEN: Duration = Duration::from_millis(3);
-const NEW: Duration = Duration::from_millis(60);
+const OFTEN: Duration = Duration::from_millis(4);
+const NEW: Duration = Duration::from_millis(40);
 const SELDOM: Duration = Duration::from_millis(500);
 
 /// A site to wait at by a probe.
@@ -48,6 +49,8 @@ pub(crate) struct Cold {
     free: Vec<usize>,
     batches: HashMap<usize, Batch>,
     next_batch: usize,
+    next_size: usize,
+    planted: Instant,
     by_address: HashMap<u64, SiteIdx>,
     waiting: Vec<ColdSite>,
     /// Jobs not done yet.
@@ -55,6 +58,8 @@ pub(crate) struct Cold {
     /// Numbers of probes that are being removed, by batch.
     leaving: HashMap<usize, Vec<usize>>,
     looked: Instant,
+    /// More may be planted as soon as the kernel is done with what is.
+    may_plant: bool,
     is_possible: bool,
 }
 
@@ -111,11 +116,14 @@ impl Cold {
             free: (0..Probe::MOST).rev().collect(),
             batches: HashMap::new(),
             next_batch: 0,
+            next_size: BATCH.0,
+            planted: Instant::now(),
             by_address: HashMap::new(),
             waiting: Vec::new(),
             busy: 0,
             leaving: HashMap::new(),
             looked: Instant::now(),
+            may_plant: true,
         }
     }
 
@@ -148,7 +156,8 @@ impl Cold {
     /// When [`Self::look`] wants to be called next.
     pub(crate) fn due(&self) -> Instant {
         let is_new = |batch: &Batch| batch.since.is_none_or(|since| since.elapsed() < NEW);
-        let soon = self.busy > 0 || self.next_batch == 0 || self.batches.values().any(is_new);
+        let is_waiting = self.may_plant && !self.waiting.is_empty() && !self.free.is_empty();
+        let soon = self.busy > 0 || is_waiting || self.batches.values().any(is_new);
         self.looked + if soon { OFTEN } else { SELDOM }
     }
 
@@ -162,18 +171,17 @@ impl Cold {
     ) -> Told {
         let mut told = Told::default();
         self.looked = Instant::now();
+        self.may_plant = may_plant;
         self.take_done(stop, &mut told, &mut may_stop);
         let numbers: Vec<usize> = self.batches.keys().copied().collect();
         for number in numbers {
             self.look_at(number, stop, &mut told, &mut may_stop);
         }
-        while may_plant && self.busy < MOST_JOBS && !self.waiting.is_empty() {
-            let n_new = self.waiting.len().min(BATCH).min(self.free.len());
-            if n_new == 0 {
-                break;
-            }
+        let n_new = self.waiting.len().min(self.next_size).min(self.free.len());
+        if may_plant && n_new > 0 && self.busy == 0 && self.planted.elapsed() >= SETTLED {
             let sites: Vec<ColdSite> = self.waiting.drain(..n_new).collect();
             self.plant_batch(sites);
+            self.next_size = (2 * self.next_size).min(BATCH.1);
         }
         told
     }
@@ -204,6 +212,7 @@ impl Cold {
             }
         }
         if !hot.is_empty() {
+            self.next_size = BATCH.0;
             let sites = self.remove_batch(number, stop);
             let (hot, cold): (Vec<_>, Vec<_>) =
                 sites.into_iter().partition(|site| hot.contains(&site.site_idx));
@@ -254,6 +263,7 @@ impl Cold {
             };
             let Some(batch) = self.batches.get_mut(&done.batch) else { continue };
             batch.since = Some(Instant::now());
+            self.planted = Instant::now();
             batch.looked = Instant::now();
             batch.sites.retain(|(site, number)| {
                 let is_refused = refused.contains(number);

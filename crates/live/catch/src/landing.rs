@@ -6,21 +6,43 @@
 
 use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction};
 
+/// Where the probe goes by which a thread comes to stand at a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Landing {
+    pub(crate) address: u64,
+    /// It branches, or is in a loop: it may be run far more often than the site, or the function.
+    pub(crate) may_be_often: bool,
+}
+
 /// For each address of `sites`, the instruction before it in `code`, which lies at `start`.
-pub(crate) fn landings(code: &[u8], start: u64, sites: &[u64]) -> Vec<Option<u64>> {
+pub(crate) fn landings(code: &[u8], start: u64, sites: &[u64]) -> Vec<Option<Landing>> {
     let mut found = vec![None; sites.len()];
+    let loops = loops(code, start);
     let mut before = Instruction::default();
     for instruction in Decoder::with_ip(64, code, start, DecoderOptions::NONE).iter() {
         if before.next_ip() == instruction.ip() && may_be_probed(&before) {
             for (site_at, site) in sites.iter().enumerate() {
                 if *site == instruction.ip() {
-                    found[site_at] = Some(before.ip());
+                    let address = before.ip();
+                    let may_be_often = before.flow_control() == FlowControl::ConditionalBranch
+                        || loops.iter().any(|(first, last)| (*first..=*last).contains(&address));
+                    found[site_at] = Some(Landing { address, may_be_often });
                 }
             }
         }
         before = instruction;
     }
     found
+}
+
+/// What is jumped back over: from the target to the jump. Where a stack has grown, Go jumps to the very beginning.
+fn loops(code: &[u8], start: u64) -> Vec<(u64, u64)> {
+    Decoder::with_ip(64, code, start, DecoderOptions::NONE)
+        .iter()
+        .filter(|jump| jump.is_jmp_short_or_near() || jump.is_jcc_short_or_near())
+        .map(|jump| (jump.near_branch_target(), jump.ip()))
+        .filter(|(target, jump)| start < *target && target <= jump)
+        .collect()
 }
 
 fn may_be_probed(instruction: &Instruction) -> bool {
@@ -46,6 +68,11 @@ mod tests {
             0x48, 0x8b, 0x10,
         ];
         let found = landings(&code, 0x1000, &[0x1000, 0x1003, 0x100c, 0x1010]);
-        assert_eq!(found, [None, Some(0x1000), None, None]);
+        let landing = Landing { address: 0x1000, may_be_often: false };
+        assert_eq!(found, [None, Some(landing), None, None]);
+        // The same between a no-op and a jump back over it.
+        let looped = [&[0x90], &code[..], &[0xeb, 0xeb]].concat();
+        let landing = Landing { address: 0x1001, may_be_often: true };
+        assert_eq!(landings(&looped, 0x1000, &[0x1004]), [Some(landing)]);
     }
 }

@@ -15,6 +15,16 @@ use crate::running;
 use crate::sites::code;
 use crate::watch::{NOTES, Watch};
 
+/// Where probes may go.
+#[derive(Debug, Default)]
+struct Fit {
+    sites: Vec<ColdSite>,
+    /// Sites that have no place for one.
+    unfit: Vec<SiteIdx>,
+    /// Those that have a place which has to be waited at first, lest it be hot.
+    checks: Vec<(SiteIdx, LinkAddr)>,
+}
+
 impl Watch<'_> {
     /// What the turn of a place told.
     pub(crate) fn end_turn(&mut self, place: usize) {
@@ -26,8 +36,10 @@ impl Watch<'_> {
             waiting.address,
             waiting.to_hold
         );
+        let site = self.queue.known.site(waiting.site_idx).address;
+        let is_site = waiting.address == site.loaded(self.process.bias()).0;
         if !waiting.to_hold {
-            self.queue.had_turn(waiting.site_idx, arrivals);
+            self.queue.had_turn(waiting.site_idx, arrivals, is_site);
         }
         let known = &mut self.queue.known;
         if arrivals == 0 {
@@ -38,7 +50,7 @@ impl Watch<'_> {
         known.mark(waiting.site_idx).in_vain = 0;
         if !waiting.to_hold {
             self.budget.was_reconnaissance(traps);
-            if arrivals < NOTES {
+            if arrivals < NOTES && is_site {
                 known.has_counted(waiting.site_idx, arrivals, waiting.since.elapsed());
             }
         }
@@ -85,11 +97,12 @@ impl Watch<'_> {
             return;
         }
         let cold: Vec<SiteIdx> = std::mem::take(&mut self.queue.cold);
-        let (sites, unfit) = self.cold_sites(&cold);
-        for site_idx in unfit {
+        let fit = self.cold_sites(&cold);
+        for site_idx in fit.unfit {
             self.queue.is_not_cold(site_idx);
         }
-        self.cold.plant(sites);
+        self.queue.checks.extend(fit.checks);
+        self.cold.plant(fit.sites);
         let may_plant = self.budget.debt().is_zero();
         let queue = &mut self.queue;
         let told = self
@@ -109,9 +122,9 @@ impl Watch<'_> {
         self.budget.has_planted(self.cold.spent());
     }
 
-    /// Where the probes of these sites go; those that have no place for one.
-    fn cold_sites(&self, all: &[SiteIdx]) -> (Vec<ColdSite>, Vec<SiteIdx>) {
-        let (mut sites, mut unfit) = (Vec::new(), Vec::new());
+    /// Where the probes of these sites go.
+    fn cold_sites(&self, all: &[SiteIdx]) -> Fit {
+        let Fit { mut sites, mut unfit, mut checks } = Fit::default();
         let symbols = self.process.symbols();
         let mut rest = all;
         while let Some(first) = rest.first() {
@@ -128,13 +141,18 @@ impl Watch<'_> {
             let places = landings(&code.unwrap_or_default(), entry, &addresses);
             // Of a function that nobody was seen in yet it is enough to know whether it runs.
             let asleep = |site_idx: &SiteIdx| !self.queue.known.marks[*site_idx].is_alive;
+            let is_checked = |site_idx: &SiteIdx| self.queue.known.marks[*site_idx].is_landing_cold;
             for ((site_idx, place), at) in here.iter().zip(places).zip(addresses) {
                 let address = LinkAddr(at).loaded(self.process.bias()).0;
                 // A function's first instruction is reached from where it is called.
                 let calls = self.queue.known.sites.calls.get(&LinkAddr(at)).filter(|_| at == entry);
                 let places: Vec<LinkAddr> = match place {
                     _ if asleep(site_idx) => vec![LinkAddr(entry)],
-                    Some(place) => vec![LinkAddr(place)],
+                    Some(landing) if landing.may_be_often && !is_checked(site_idx) => {
+                        checks.push((*site_idx, LinkAddr(landing.address)));
+                        continue;
+                    }
+                    Some(landing) => vec![LinkAddr(landing.address)],
                     None => calls.cloned().unwrap_or_default(),
                 };
                 if places.is_empty() {
@@ -145,7 +163,7 @@ impl Watch<'_> {
                 }
             }
         }
-        (sites, unfit)
+        Fit { sites, unfit, checks }
     }
 
     /// What a clock sees running has its turns first.
