@@ -5,7 +5,7 @@
 //! back some milliseconds, which a thread of its own waits for. Where the kernel has no such probes, nothing is
 //! waited for here. Start at [`Cold::plant`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -36,6 +36,8 @@ pub(crate) struct ColdSite {
     pub(crate) address: u64,
     /// Where the probe goes, in the file.
     pub(crate) offset: u64,
+    /// Its function was seen running; else the probe is where that begins, and nobody is held.
+    pub(crate) is_alive: bool,
 }
 
 /// All probes of a process.
@@ -52,7 +54,7 @@ pub(crate) struct Cold {
     next_size: usize,
     planted: Instant,
     by_address: HashMap<u64, SiteIdx>,
-    waiting: Vec<ColdSite>,
+    waiting: VecDeque<ColdSite>,
     /// Jobs not done yet.
     busy: usize,
     /// Numbers of probes that are being removed, by batch.
@@ -119,7 +121,7 @@ impl Cold {
             next_size: BATCH.0,
             planted: Instant::now(),
             by_address: HashMap::new(),
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             busy: 0,
             leaving: HashMap::new(),
             looked: Instant::now(),
@@ -148,9 +150,16 @@ impl Cold {
         self.by_address.get(&address).copied()
     }
 
-    /// Waits at these sites from some time on.
+    /// Whether sites wait to be planted.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Waits at these sites from some time on; at those that are in use before all others.
     pub(crate) fn plant(&mut self, sites: impl IntoIterator<Item = ColdSite>) {
-        self.waiting.extend(sites);
+        for site in sites {
+            if site.is_alive { self.waiting.push_front(site) } else { self.waiting.push_back(site) }
+        }
     }
 
     /// When [`Self::look`] wants to be called next.
@@ -206,7 +215,7 @@ impl Cold {
             let arrivals = stop.probe_arrivals(*probe);
             let is_hot = arrivals > 4 && arrivals as f64 > COLD * elapsed.as_secs_f64().max(0.1);
             told.counted.push((site.site_idx, arrivals, elapsed));
-            stop.prepare_probe(*probe, !is_hot && may_stop(site.site_idx));
+            stop.prepare_probe(*probe, !is_hot && site.is_alive && may_stop(site.site_idx));
             if is_hot {
                 hot.push(site.site_idx);
             }
@@ -274,7 +283,7 @@ impl Cold {
             });
             for (site, number) in &batch.sites {
                 stop.probe_arrivals(*number);
-                stop.prepare_probe(*number, may_stop(site.site_idx));
+                stop.prepare_probe(*number, site.is_alive && may_stop(site.site_idx));
                 self.by_address.insert(site.address, site.site_idx);
             }
         }

@@ -65,7 +65,8 @@ pub(crate) struct Mark {
     is_visited: bool,
     /// A probe waits there, or is to.
     pub(crate) is_probed: bool,
-    /// Where its probe goes was waited at, and nobody came there.
+    /// Places to be waited at before its probes go there; and none is left.
+    pub(crate) checks_left: usize,
     pub(crate) is_landing_cold: bool,
     /// How many places it touched.
     n_places: u32,
@@ -73,6 +74,8 @@ pub(crate) struct Mark {
     pub(crate) is_suspect: bool,
     /// Its function runs, as far as is known.
     pub(crate) is_alive: bool,
+    /// As far as a probe at its function's beginning told.
+    pub(crate) runs_seldom: bool,
     pub(crate) held: u32,
     pub(crate) caught: u32,
     /// What it touched was nobody else's.

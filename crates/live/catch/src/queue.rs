@@ -32,6 +32,8 @@ const OTHERS: u64 = 3;
 const MAP_HOLDS: u32 = 2;
 /// One hold in so many is at any site.
 const ANYWHERE: u8 = 4;
+/// Functions that sleep are asked so many at a time.
+const SLEEPERS: usize = 48;
 /// Functions of others that are decoded at the beginning.
 const MOST_AT_ONCE: usize = 500;
 /// Sites of others that are known at a time.
@@ -62,6 +64,9 @@ pub(crate) struct Queue {
     pub(crate) checks: VecDeque<(SiteIdx, LinkAddr)>,
     /// Functions of the user's module that were asked whether they run.
     asked: Vec<bool>,
+    /// Those to be asked when nothing else is to be: they are called by functions that sleep, or by wrappers and values
+    /// that nobody sees.
+    sleepers: VecDeque<usize>,
     /// There are probes.
     pub(crate) has_probes: bool,
     /// Of functions not decoded yet.
@@ -86,6 +91,7 @@ impl Queue {
             cold: Vec::new(),
             checks: VecDeque::new(),
             asked: Vec::new(),
+            sleepers: VecDeque::new(),
             has_probes: false,
             functions,
             turn: 0,
@@ -106,7 +112,7 @@ impl Queue {
             let sites = self.known.functions[function].clone();
             let was_alive = sites.iter().any(|site_idx| {
                 let mark = self.known.mark(*site_idx);
-                (mark.is_probed, mark.is_landing_cold) = (false, false);
+                (mark.is_probed, mark.is_landing_cold, mark.checks_left) = (false, false, 0);
                 std::mem::take(&mut mark.is_alive)
             });
             *is_used = was_alive || alive.all.contains(&entry);
@@ -131,6 +137,9 @@ impl Queue {
         self.random.shuffle(&mut roots);
         self.ask(used.into(), true);
         self.ask(roots.into(), false);
+        let mut sleepers: Vec<usize> = (0..n_functions).collect();
+        self.random.shuffle(&mut sleepers);
+        self.sleepers = sleepers.into();
         let others = &self.known.sites.others;
         let is_used = |function: &usize| alive.all.contains(&others[*function].0);
         let (used, rest): (Vec<usize>, Vec<usize>) = self.functions.drain(..).partition(is_used);
@@ -161,6 +170,16 @@ impl Queue {
         }
     }
 
+    /// Asks some more, if any are left.
+    pub(crate) fn ask_sleepers(&mut self) {
+        let mut n_asked = 0;
+        while self.has_probes && n_asked < SLEEPERS {
+            let Some(function) = self.sleepers.pop_front() else { return };
+            n_asked += usize::from(!self.asked[function]);
+            self.ask([function].into(), false);
+        }
+    }
+
     /// These sites are in use, and some of them may be often: each of those has its turn soon.
     fn wake(&mut self, sites: &[SiteIdx], may_be_often: bool) {
         for site_idx in sites {
@@ -172,6 +191,7 @@ impl Queue {
                 let of_others = usize::from(*site_idx >= self.known.sites.n_own);
                 self.turns[of_others].push_front(*site_idx);
             } else {
+                mark.runs_seldom = true;
                 self.wait_by_probe(&[*site_idx]);
             }
         }
@@ -183,6 +203,12 @@ impl Queue {
         self.wake(&sites, may_be_often);
         let callees = self.known.calls.callees(self.known.function_of(site_idx));
         self.ask(callees.iter().copied().collect(), true);
+    }
+
+    /// These places are waited at before the site's probes go there.
+    pub(crate) fn check(&mut self, site_idx: SiteIdx, places: &[LinkAddr]) {
+        self.known.mark(site_idx).checks_left = places.len();
+        self.checks.extend(places.iter().map(|at| (site_idx, *at)));
     }
 
     fn wait_by_probe(&mut self, sites: &[SiteIdx]) {
@@ -222,8 +248,10 @@ impl Queue {
     /// The next site to reconnoitre.
     pub(crate) fn next_turn(&mut self, process: &Process) -> Option<Turn> {
         self.turn += 1;
-        if let Some((site_idx, at)) = self.checks.pop_front() {
-            return Some(Turn { site_idx, at, patience: TURN, to_hold: false });
+        while let Some((site_idx, at)) = self.checks.pop_front() {
+            if self.known.marks[site_idx].checks_left > 0 {
+                return Some(Turn { site_idx, at, patience: TURN, to_hold: false });
+            }
         }
         let of_others = self.turns[0].is_empty() || self.turn.is_multiple_of(OTHERS);
         if of_others && (self.turn.is_multiple_of(2) || self.turns[1].len() < 8) {
@@ -255,12 +283,17 @@ impl Queue {
     /// A turn of a site is over, in which so many arrived where it was waited: at the site, or elsewhere.
     pub(crate) fn had_turn(&mut self, site_idx: SiteIdx, arrivals: u64, is_site: bool) {
         let mark = self.known.mark(site_idx);
-        let was_checked = !is_site && mark.is_alive && mark.is_probed;
+        let was_checked = mark.checks_left > 0;
         match (was_checked, arrivals > 0) {
+            // There was a turn of its own under way when it was decided to wait by a probe.
+            (true, _) if is_site => {}
             (true, true) => self.is_not_cold(site_idx),
             (true, false) => {
-                mark.is_landing_cold = true;
-                self.cold.push(site_idx);
+                mark.checks_left = mark.checks_left.saturating_sub(1);
+                if mark.checks_left == 0 {
+                    mark.is_landing_cold = true;
+                    self.cold.push(site_idx);
+                }
             }
             (false, true) => self.wake_function(site_idx, true),
             (false, false) => {
@@ -282,6 +315,7 @@ impl Queue {
         }
         let mark = self.known.mark(site_idx);
         mark.is_probed = false;
+        mark.checks_left = 0;
         // It was said to be cold, and is not.
         mark.turns = mark.turns.max(TURNS + 1);
         let of_others = usize::from(site_idx >= self.known.sites.n_own);
