@@ -40,6 +40,8 @@ pub(crate) struct JobsConfig {
 pub(crate) enum BrokerName {
     /// Plain Redis lists.
     RedisLists,
+    /// Redis streams.
+    RedisStreams,
     /// hibiken/asynq, on Redis.
     Asynq,
     /// River, in Postgres.
@@ -75,11 +77,12 @@ impl Config {
         let broker = jobs.broker.ok_or_else(|| {
             missing(
                 "jobs.broker",
-                "say under [jobs] what keeps the jobs: broker = \"redis-lists\", \"asynq\" or \"river\"",
+                "say under [jobs] what keeps the jobs: broker = \"redis-lists\", \"redis-streams\", \"asynq\" or \"river\"",
             )
         })?;
         let kind = match broker {
             BrokerName::RedisLists => Kind::RedisLists { push },
+            BrokerName::RedisStreams => Kind::RedisStreams,
             BrokerName::Asynq => Kind::Asynq,
             BrokerName::River => Kind::River,
         };

@@ -31,6 +31,8 @@ pub enum Kind {
         /// At which end producers push.
         push: Push,
     },
+    /// Redis streams, read by one group of workers each.
+    RedisStreams,
     /// The queues of github.com/hibiken/asynq.
     Asynq,
     /// The table of riverqueue.com in Postgres.
@@ -80,6 +82,7 @@ impl Kind {
     pub fn word(self) -> &'static str {
         match self {
             Kind::RedisLists { .. } => "redis-lists",
+            Kind::RedisStreams => "redis-streams",
             Kind::Asynq => "asynq",
             Kind::River => "river",
         }
@@ -97,6 +100,12 @@ impl Kind {
                 "no job is lost or doubled by us, whoever dies when; what Redis itself forgets is lost",
                 "exactly one of each N, less what did not fit into the race queue",
                 "order is kept in each queue; a job that goes back is the next one taken",
+            ],
+            Kind::RedisStreams => &[
+                "no job is lost or doubled by us, whoever dies when; what Redis itself forgets is lost",
+                "exactly one of each N, less what did not fit into the race queue",
+                "order is kept in each queue; a job that goes back goes to the end",
+                "a job that is not acknowledged in the race queue goes to the normal workers",
             ],
             Kind::Asynq => &[
                 "no task is lost or doubled by us, whoever dies when; what Redis itself forgets is lost",

@@ -7,7 +7,7 @@ use crate::broker::{Broker, HandedBack, Look, Undone};
 use crate::error::JobsError;
 use crate::gate::Gate;
 use crate::plan::{Kind, Plan};
-use crate::redis::{Asynq, Lists};
+use crate::redis::{Asynq, Lists, Streams};
 use crate::river::River;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -52,6 +52,10 @@ macro_rules! with_broker {
         match $plan.kind {
             Kind::RedisLists { push } => {
                 let $broker = Lists::open($plan, push).await?;
+                $body
+            }
+            Kind::RedisStreams => {
+                let $broker = Streams::open($plan).await?;
                 $body
             }
             Kind::Asynq => {
