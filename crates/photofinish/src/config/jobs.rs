@@ -42,6 +42,8 @@ pub(crate) enum BrokerName {
     RedisLists,
     /// Redis streams.
     RedisStreams,
+    /// NATS JetStream.
+    Nats,
     /// hibiken/asynq, on Redis.
     Asynq,
     /// River, in Postgres.
@@ -77,12 +79,13 @@ impl Config {
         let broker = jobs.broker.ok_or_else(|| {
             missing(
                 "jobs.broker",
-                "say under [jobs] what keeps the jobs: broker = \"redis-lists\", \"redis-streams\", \"asynq\" or \"river\"",
+                "say under [jobs] what keeps the jobs: broker = \"redis-lists\", \"redis-streams\", \"asynq\", \"nats\" or \"river\"",
             )
         })?;
         let kind = match broker {
             BrokerName::RedisLists => Kind::RedisLists { push },
             BrokerName::RedisStreams => Kind::RedisStreams,
+            BrokerName::Nats => Kind::Nats,
             BrokerName::Asynq => Kind::Asynq,
             BrokerName::River => Kind::River,
         };

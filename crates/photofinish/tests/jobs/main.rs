@@ -7,6 +7,7 @@
 mod asynq;
 mod lists;
 mod matrix;
+mod nats;
 mod river;
 mod streams;
 mod support;

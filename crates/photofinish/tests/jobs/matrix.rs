@@ -4,6 +4,7 @@
 use crate::support::{House, LONG, random, shares};
 use photofinish_testkit::wait_until;
 use rustix::process::Signal;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -71,6 +72,22 @@ pub(crate) fn ill_treat(house: &House, queues: &mut impl Queues) {
     let all = abuse(house, queues, kills(20));
     let (race, main) = shares(all, 10);
     let [is_race, is_main] = queues.sides();
-    assert_eq!(is_race, race, "one of each ten, each once, in order");
-    assert_eq!(is_main, main, "all others, each once, in order");
+    assert_same(&is_race, &race, "one of each ten, each once, in order");
+    assert_same(&is_main, &main, "all others, each once, in order");
+}
+
+/// That two long lists are equal; says where they are not.
+#[track_caller]
+pub(crate) fn assert_same(is: &[u64], wanted: &[u64], what: &str) {
+    let counted = |numbers: &[u64]| {
+        let mut counts = BTreeMap::new();
+        numbers.iter().for_each(|number| *counts.entry(*number).or_insert(0) += 1);
+        counts
+    };
+    let (is_counted, wanted_counted) = (counted(is), counted(wanted));
+    let lost: Vec<_> = wanted.iter().filter(|number| !is_counted.contains_key(number)).collect();
+    let more: Vec<_> =
+        is_counted.iter().filter(|(number, n)| wanted_counted.get(number) != Some(n)).collect();
+    let turned: Vec<_> = is.windows(2).filter(|pair| pair[0] >= pair[1]).collect();
+    assert!(is == wanted, "{what}: lost {lost:?}, too many {more:?}, out of order {turned:?}");
 }

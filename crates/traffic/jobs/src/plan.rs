@@ -33,6 +33,8 @@ pub enum Kind {
     },
     /// Redis streams, read by one group of workers each.
     RedisStreams,
+    /// A stream of NATS JetStream.
+    Nats,
     /// The queues of github.com/hibiken/asynq.
     Asynq,
     /// The table of riverqueue.com in Postgres.
@@ -83,6 +85,7 @@ impl Kind {
         match self {
             Kind::RedisLists { .. } => "redis-lists",
             Kind::RedisStreams => "redis-streams",
+            Kind::Nats => "nats",
             Kind::Asynq => "asynq",
             Kind::River => "river",
         }
@@ -106,6 +109,12 @@ impl Kind {
                 "exactly one of each N, less what did not fit into the race queue",
                 "order is kept in each queue; a job that goes back goes to the end",
                 "a job that is not acknowledged in the race queue goes to the normal workers",
+            ],
+            Kind::Nats => &[
+                "no job is lost or doubled by the sampling, whoever dies when: each copy is fenced on the last sequence",
+                "exactly one of each N, less what did not fit into the race queue",
+                "order is kept in each queue; a job that goes back goes to the end",
+                "a job that the race queue's consumer gave up (max_deliver) goes to the normal workers",
             ],
             Kind::Asynq => &[
                 "no task is lost or doubled by us, whoever dies when; what Redis itself forgets is lost",

@@ -6,6 +6,7 @@
 use crate::broker::{Broker, HandedBack, Look, Undone};
 use crate::error::JobsError;
 use crate::gate::Gate;
+use crate::nats::Nats;
 use crate::plan::{Kind, Plan};
 use crate::redis::{Asynq, Lists, Streams};
 use crate::river::River;
@@ -56,6 +57,10 @@ macro_rules! with_broker {
             }
             Kind::RedisStreams => {
                 let $broker = Streams::open($plan).await?;
+                $body
+            }
+            Kind::Nats => {
+                let $broker = Nats::open($plan).await?;
                 $body
             }
             Kind::Asynq => {
