@@ -8,6 +8,7 @@ mod asynq;
 mod lists;
 mod matrix;
 mod nats;
+mod rabbitmq;
 mod river;
 mod streams;
 mod support;

@@ -174,7 +174,7 @@ fn jobs_of_nats_go_run_once_each_in_order_with_subject_headers_and_bytes() {
     let (house, url) = (house(&server, CALM), server.url());
     let Some(farm) = Farm::new("nats", url, house) else { return };
     let _streams = Streams::new(server);
-    farm.run_all(5);
+    farm.run_all(5, true);
 }
 
 #[test]

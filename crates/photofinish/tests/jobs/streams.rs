@@ -57,7 +57,7 @@ fn jobs_of_go_redis_run_once_each_in_order_with_all_their_fields() {
     let Some(server) = RedisServer::start() else { return };
     let house = house(&server, CALM);
     let Some(farm) = Farm::new("redis-streams", server.url(), house) else { return };
-    farm.run_all(5);
+    farm.run_all(5, true);
 }
 
 #[test]

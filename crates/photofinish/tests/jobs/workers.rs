@@ -63,16 +63,18 @@ impl Farm {
         Running::start(&mut command)
     }
 
-    /// Jobs pass while the sampler is killed; every one runs once, in order, on its side, as it was sent.
-    pub(crate) fn run_all(&self, rounds: u64) {
+    /// Jobs pass, while the sampler is killed or not; every one runs once, in order, on its side, as it was sent.
+    pub(crate) fn run_all(&self, rounds: u64, kills: bool) {
         let mut sampler = self.house.sampler(&[]);
         let (normal, race) = (self.normal_worker(), self.race_worker(&[]));
         let mut made = 0;
         for _ in 0..rounds {
             self.produce(made, made + 60);
             made += 60;
-            sampler.0.kill();
-            sampler = self.house.start(&[]);
+            if kills {
+                sampler.0.kill();
+                sampler = self.house.start(&[]);
+            }
         }
         let (chosen, others) = shares(made, 10);
         let begun = Instant::now();

@@ -5,10 +5,12 @@
 
 mod nats;
 mod postgres;
+mod rabbitmq;
 mod redis;
 
 pub use nats::NatsServer;
 pub use postgres::PostgresServer;
+pub use rabbitmq::RabbitServer;
 pub use redis::RedisServer;
 
 use std::io::Write;

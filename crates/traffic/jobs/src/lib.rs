@@ -18,6 +18,7 @@ mod error;
 mod gate;
 mod nats;
 mod plan;
+mod rabbitmq;
 mod redis;
 mod river;
 mod rule;

@@ -8,6 +8,7 @@ use crate::error::JobsError;
 use crate::gate::Gate;
 use crate::nats::Nats;
 use crate::plan::{Kind, Plan};
+use crate::rabbitmq::Rabbit;
 use crate::redis::{Asynq, Lists, Streams};
 use crate::river::River;
 use std::pin::pin;
@@ -61,6 +62,10 @@ macro_rules! with_broker {
             }
             Kind::Nats => {
                 let $broker = Nats::open($plan).await?;
+                $body
+            }
+            Kind::RabbitMq { prefetch } => {
+                let $broker = Rabbit::open($plan, prefetch).await?;
                 $body
             }
             Kind::Asynq => {
