@@ -6,7 +6,7 @@ use crate::workers::Farm;
 use async_nats::jetstream::{self, Context, stream};
 use futures_util::StreamExt;
 use photofinish_testkit::servers::NatsServer;
-use photofinish_testkit::wait_until;
+use photofinish_testkit::{temp_dir, wait_until};
 use rustix::process::Signal;
 use std::ops::Range;
 use std::time::Duration;
@@ -375,4 +375,24 @@ fn what_keeps_a_stream_from_being_sampled_is_said_with_a_hint() {
     assert!(told(&url, "mail").contains("have not acknowledged"));
     streams.make(|config| config.retention = stream::RetentionPolicy::Interest);
     assert!(told(&url, "mail").contains("is no queue"));
+}
+
+#[test]
+fn a_server_that_wants_tls_is_spoken_to_with_the_certificates_that_are_trusted() {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let folder = temp_dir();
+    let [certificate, key] = ["cert.pem", "key.pem"].map(|name| folder.path().join(name));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let lines = format!("tls {{ cert_file: {certificate:?}, key_file: {key:?} }}");
+    let Some(server) = NatsServer::start_with(&lines, "") else { return };
+    let url = server.url().replace("nats://", "tls://");
+    let house = House::new(&format!("broker = \"nats\"\nurl = \"{url}\"\nsource = \"mail\"\n"));
+    let (code, said) = house.jobs(&[]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("cannot connect to NATS"), "a stranger's certificate: {said}");
+    let house = house.with("SSL_CERT_FILE", &certificate);
+    let (code, said) = house.jobs(&[]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("has no stream of the name"), "{said}");
 }
