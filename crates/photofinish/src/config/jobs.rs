@@ -3,6 +3,7 @@
 use super::{Config, ConfigError, Span};
 use photofinish_jobs::{JobsError, Kind, Limits, Plan, Push};
 use serde::Deserialize;
+use std::path::Path;
 
 /// A queue, of which race-built workers get every N-th job.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -32,6 +33,8 @@ pub(crate) struct JobsConfig {
     pub(crate) attempts: Option<u32>,
     /// At which end of a list producers push.
     pub(crate) push: Option<End>,
+    /// Race-built workers that we start.
+    pub(crate) workers: Option<super::workers::WorkersConfig>,
 }
 
 /// What keeps the jobs.
@@ -44,6 +47,8 @@ pub(crate) enum BrokerName {
     Asynq,
     /// River, in Postgres.
     River,
+    /// A table in a SQLite file.
+    Sqlite,
 }
 
 /// An end of a list.
@@ -75,13 +80,14 @@ impl Config {
         let broker = jobs.broker.ok_or_else(|| {
             missing(
                 "jobs.broker",
-                "say under [jobs] what keeps the jobs: broker = \"redis-lists\", \"asynq\" or \"river\"",
+                "say under [jobs] what keeps the jobs: broker = \"redis-lists\", \"asynq\", \"river\" or \"sqlite\"",
             )
         })?;
         let kind = match broker {
             BrokerName::RedisLists => Kind::RedisLists { push },
             BrokerName::Asynq => Kind::Asynq,
             BrokerName::River => Kind::River,
+            BrokerName::Sqlite => Kind::Sqlite,
         };
         if jobs.push.is_some() && !matches!(kind, Kind::RedisLists { .. }) {
             return Err(self.wrong("jobs.push", "is for redis-lists only", None));
@@ -89,7 +95,20 @@ impl Config {
         let source = jobs.source.clone().ok_or_else(|| {
             missing("jobs.source", "name the queue that producers write to: source = \"mail\"")
         })?;
-        let url = flags.url.clone().or_else(|| jobs.url.clone()).ok_or_else(|| {
+        let from_file = || {
+            let url = jobs.url.clone()?;
+            // A file is named as seen from the configuration.
+            Some(
+                match url
+                    .strip_prefix("sqlite:")
+                    .map(|path| path.strip_prefix("//").unwrap_or(path))
+                {
+                    Some(path) => format!("sqlite:{}", self.path(Path::new(path)).display()),
+                    None => url,
+                },
+            )
+        };
+        let url = flags.url.clone().or_else(from_file).ok_or_else(|| {
             missing(
                 "jobs.url",
                 "say where the broker is: url = \"redis://127.0.0.1:6379/0\", or PHOTOFINISH_JOBS_URL",

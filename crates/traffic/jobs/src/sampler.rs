@@ -9,6 +9,7 @@ use crate::gate::Gate;
 use crate::plan::{Kind, Plan};
 use crate::redis::{Asynq, Lists};
 use crate::river::River;
+use crate::sqlite::Sqlite;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,26 @@ pub enum Event {
     Back,
 }
 
+/// Race-built workers that somebody looks after.
+pub trait Workers {
+    /// Hears how the queues stand, twice a second; returns how many workers can take jobs, none where
+    /// nobody knows. Waits for nothing.
+    fn follow(&mut self, look: &Look) -> Option<usize>;
+
+    /// Ends them, and returns when they have. Called once nothing more is sent to them, and before what
+    /// still waits for them goes back.
+    fn stop(&mut self);
+}
+
+/// Workers that look after themselves.
+impl Workers for () {
+    fn follow(&mut self, _look: &Look) -> Option<usize> {
+        None
+    }
+
+    fn stop(&mut self) {}
+}
+
 /// What one run of the sampler did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -62,12 +83,16 @@ macro_rules! with_broker {
                 let $broker = River::open($plan).await?;
                 $body
             }
+            Kind::Sqlite => {
+                let $broker = Sqlite::open($plan).await?;
+                $body
+            }
         }
     };
 }
 
-/// Samples until `stop` is over, and returns after the step that is under way. With `hand_back`, what
-/// waits for the race build's workers then goes to the normal ones.
+/// Samples until `stop` is over, and returns after the step that is under way, once `workers` have ended.
+/// With `hand_back`, what waits for the race build's workers then goes to the normal ones.
 ///
 /// # Errors
 /// A plan that makes no sense, or a broker that cannot be reached or refuses at the start; later it is
@@ -76,10 +101,11 @@ pub async fn sample(
     plan: &Plan,
     stop: impl Future<Output = ()>,
     hand_back: bool,
+    workers: &mut dyn Workers,
     mut tell: impl FnMut(Event),
 ) -> Result<Summary, JobsError> {
     plan.check()?;
-    with_broker!(plan, |broker| run(broker, plan, stop, hand_back, &mut tell).await)
+    with_broker!(plan, |broker| run(broker, plan, stop, hand_back, workers, &mut tell).await)
 }
 
 /// How the queues of a plan stand, whether or not anybody samples.
@@ -124,6 +150,7 @@ async fn run<B: Broker>(
     plan: &Plan,
     stop: impl Future<Output = ()>,
     hand_back: bool,
+    workers: &mut dyn Workers,
     tell: &mut impl FnMut(Event),
 ) -> Result<Summary, JobsError> {
     let mut stop = pin!(stop);
@@ -134,7 +161,8 @@ async fn run<B: Broker>(
     let mut next_look = Instant::now();
     let mut pause: Option<Duration> = None;
     loop {
-        let outcome = turn(&mut broker, &mut gate, &mut next_look, &mut summary, tell).await;
+        let outcome =
+            turn(&mut broker, &mut gate, workers, &mut next_look, &mut summary, tell).await;
         let wait = match outcome {
             Ok(idle) => {
                 if pause.take().is_some() {
@@ -160,7 +188,7 @@ async fn run<B: Broker>(
             break;
         }
     }
-    end(&mut broker, &gate, hand_back, &mut summary).await?;
+    end(&mut broker, &gate, workers, hand_back, &mut summary).await?;
     Ok(summary)
 }
 
@@ -168,6 +196,7 @@ async fn run<B: Broker>(
 async fn turn<B: Broker>(
     broker: &mut B,
     gate: &mut Gate,
+    workers: &mut dyn Workers,
     next_look: &mut Instant,
     summary: &mut Summary,
     tell: &mut impl FnMut(Event),
@@ -175,7 +204,8 @@ async fn turn<B: Broker>(
     let looks = Instant::now() >= *next_look;
     if looks {
         let look = broker.look(false).await?;
-        if gate.see(&look, Instant::now()) {
+        let nobody = workers.follow(&look) == Some(0);
+        if gate.see(&look, nobody, Instant::now()) {
             tell(Event::Mode(gate.mode()));
         }
         *next_look = Instant::now() + LOOK;
@@ -197,11 +227,13 @@ async fn turn<B: Broker>(
 async fn end<B: Broker>(
     broker: &mut B,
     gate: &Gate,
+    workers: &mut dyn Workers,
     hand_back: bool,
     summary: &mut Summary,
 ) -> Result<(), JobsError> {
     // One that is away just now is left as it is: its lease ends, or the next sampler goes on.
     let left = broker.leave(ENDED).await;
+    workers.stop();
     if !hand_back {
         return Ok(());
     }

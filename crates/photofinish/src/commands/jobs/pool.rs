@@ -1,0 +1,74 @@
+//! The pool of race workers, as the sampler knows it: told how many jobs wait, asked who can take them.
+
+use crate::commands::place::Place;
+use crate::output::jobs_pool as text;
+use crate::sink::StoreSink;
+use photofinish_jobs::{Look, Workers};
+use photofinish_pool::{Plan, Pool};
+use photofinish_supervise::program::Program;
+use photofinish_supervise::run::{RunError, Voice};
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// Workers of ours.
+pub(super) struct Supervised {
+    pool: Pool,
+    voice: Voice,
+}
+
+impl Supervised {
+    /// Makes a pool that delivers to the findings at `place`; nobody works yet.
+    ///
+    /// # Errors
+    /// There is no such program.
+    pub(super) fn new(plan: Plan, place: &Place) -> anyhow::Result<Supervised> {
+        // Now, rather than again and again once jobs wait for it.
+        let name = plan.command.first().cloned().unwrap_or_default();
+        Program::find(&name).map_err(RunError::from).map_err(|error| {
+            let hint = error.hint();
+            crate::output::error::hinted(error, hint)
+        })?;
+        let ours = |fd: std::os::fd::BorrowedFd<'_>| {
+            Ok::<_, std::io::Error>(File::from(fd.try_clone_to_owned()?))
+        };
+        let voice = Voice::new(Some(ours(std::io::stderr().as_fd())?))?;
+        let plan = Plan {
+            launcher: crate::launcher()?,
+            // And so an empty stdin, which several processes could not share.
+            stdout: Some(ours(std::io::stdout().as_fd())?),
+            ..plan
+        };
+        text::planned(&plan).iter().for_each(|line| voice.say(line));
+        let store = place.store.clone();
+        let sinks = Box::new(move || Box::new(StoreSink::new(store.clone())) as Box<_>);
+        Ok(Supervised { pool: Pool::new(plan, sinks, voice.clone()), voice })
+    }
+
+    /// Says what they came to.
+    pub(super) fn end(self) {
+        self.voice.say(text::ended(&self.pool.totals()));
+        self.voice.flush(Duration::from_secs(5));
+    }
+}
+
+impl Workers for Supervised {
+    fn follow(&mut self, look: &Look) -> Option<usize> {
+        let voice = &self.voice;
+        self.pool.follow(look.race, &mut |event| {
+            if let Some(line) = text::line(&event) {
+                voice.say(line);
+            }
+        });
+        Some(self.pool.ready())
+    }
+
+    fn stop(&mut self) {
+        let voice = &self.voice;
+        self.pool.stop(&mut |event| {
+            if let Some(line) = text::line(&event) {
+                voice.say(line);
+            }
+        });
+    }
+}
