@@ -6,4 +6,5 @@
 mod asynq;
 mod lists;
 mod river;
+mod settler;
 mod support;

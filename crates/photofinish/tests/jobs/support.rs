@@ -24,9 +24,15 @@ impl House {
         House { folder }
     }
 
+    /// A file of the folder.
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(PHOTOFINISH);
         command.current_dir(self.folder.path()).env_remove("PHOTOFINISH_JOBS_URL");
+        command.env_remove("PHOTOFINISH_STORE").env_remove("PHOTOFINISH_SPOOL");
         command.arg("jobs").args(words);
         command
     }

@@ -73,8 +73,10 @@ pub(super) const DEAD: &str = "UPDATE jobs SET queue = ?1, state = 'waiting', du
   max_attempts = max(max_attempts, attempts + 1)
   WHERE id IN (SELECT id FROM jobs WHERE queue = ?2 AND state = 'dead' ORDER BY due, id LIMIT ?3)";
 
+/// Some seconds before the lease ends, which a worker that lives renews long before: else another race
+/// worker would take the job, and one that kills its worker would kill them all, one after the other.
 pub(super) const ORPHANED: &str = "UPDATE jobs SET queue = ?1, state = 'waiting', worker = NULL
-  WHERE id IN (SELECT id FROM jobs WHERE queue = ?2 AND state = 'running' AND lease < {now} LIMIT ?3)";
+  WHERE id IN (SELECT id FROM jobs WHERE queue = ?2 AND state = 'running' AND lease < {now} + 5000 LIMIT ?3)";
 
 pub(super) const COUNT: &str =
     "UPDATE photofinish_jobs SET waited = waited + ?2, failed = failed + ?3,
