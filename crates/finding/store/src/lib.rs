@@ -4,7 +4,7 @@
 //! that any number of processes may write at once. A sighting is counted once however often
 //! it is delivered, and late delivery does not reopen what was fixed since.
 //!
-//! All SQL is in `schema`, `record`, `read` and `change`. Not here: what makes two races one and
+//! All SQL is in `schema`, `record`, `read`, `list` and `change`. Not here: what makes two races one and
 //! what sort of mistake a race is (`model`), spools and delivery (`supervise`), text for people
 //! (the binary). Start at [`Store::open`], then [`Store::record`].
 
@@ -17,6 +17,7 @@ mod finding;
 pub mod json;
 mod later;
 mod lifecycle;
+mod list;
 mod open;
 mod owners;
 mod read;
@@ -30,6 +31,7 @@ pub use error::StoreError;
 pub use filter::Filter;
 pub use finding::{Change, Finding, Seen, title_of};
 pub use lifecycle::{Event, Refused, State, next};
+pub use list::{Listing, Order, Page, Summary};
 pub use open::{Store, default_path};
 pub use owners::{CodeOwners, OwnerRules, Repository};
 pub use sighting::{NewSighting, Recorded, Source};
