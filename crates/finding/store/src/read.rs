@@ -164,6 +164,7 @@ impl Store {
             race,
             first_raw: row.first_raw,
             latest_raw: row.latest_raw,
+            jobs: self.jobs(row.id).map_err(&error)?,
             history: self.history(row.id, &row.fingerprint)?,
             fingerprint: row.fingerprint,
         })

@@ -6,5 +6,6 @@
 mod asynq;
 mod lists;
 mod river;
+mod river_workers;
 mod settler;
 mod support;

@@ -124,7 +124,27 @@ fn the_race_of_the_settler_is_found_through_its_race_built_worker_alone() {
     for finding in &findings {
         assert!(finding.title.contains("batch"), "{}", finding.title);
         assert!(finding.sources.keys().eq([&Source::Jobs]), "{:?}", finding.sources);
+        let jobs = &finding.jobs;
+        assert!(!jobs.is_empty(), "{finding:?}");
+        for linked in jobs {
+            assert_eq!(
+                (linked.job.queue.as_str(), linked.job.kind.as_deref()),
+                ("settle_race", Some("settle"))
+            );
+            assert!(
+                linked.job.id.parse::<u32>().unwrap() <= made && linked.among > 0,
+                "{linked:?}"
+            );
+        }
     }
+    let (_, shown) = farm.house.photofinish(&[
+        "findings",
+        "show",
+        findings[0].fingerprint.as_str(),
+        "--store",
+        "findings.db",
+    ]);
+    assert!(shown.contains("settle ") && shown.contains(" of settle_race"), "{shown}");
     drop(normal);
 }
 

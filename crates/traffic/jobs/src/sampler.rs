@@ -3,7 +3,7 @@
 //! A broker that goes away is waited for: nothing is lost meanwhile, since a step happened whole or not
 //! at all. Start at [`sample`].
 
-use crate::broker::{Broker, HandedBack, Look, Undone};
+use crate::broker::{Broker, HandedBack, InFlight, Look, Undone, When};
 use crate::error::JobsError;
 use crate::gate::Gate;
 use crate::plan::{Kind, Plan};
@@ -11,7 +11,7 @@ use crate::redis::{Asynq, Lists};
 use crate::river::River;
 use crate::sqlite::Sqlite;
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How often it is looked how the queues stand.
 const LOOK: Duration = Duration::from_millis(500);
@@ -118,6 +118,33 @@ pub async fn status(plan: &Plan) -> Result<Look, JobsError> {
         let mut broker = broker;
         broker.look(true).await
     })
+}
+
+/// The jobs that workers of the race queue were at when one of them, the process `pid`, printed something at
+/// `at`, give or take `slack`: its own, where the broker knows who had which, else all of them; none where
+/// it cannot tell.
+///
+/// # Errors
+/// As [`sample`].
+pub async fn in_flight(
+    plan: &Plan,
+    pid: u32,
+    at: SystemTime,
+    slack: Duration,
+) -> Result<Vec<InFlight>, JobsError> {
+    plan.check()?;
+    let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    let when = When { at: i64::try_from(at).unwrap_or(i64::MAX), slack };
+    let mut jobs = with_broker!(plan, |broker| {
+        let mut broker = broker;
+        broker.in_flight(when).await?
+    });
+    let own = format!(":{pid}");
+    let is_own = |job: &InFlight| job.worker.as_ref().is_some_and(|worker| worker.ends_with(&own));
+    if jobs.iter().any(is_own) {
+        jobs.retain(is_own);
+    }
+    Ok(jobs)
 }
 
 /// Puts the broker back as it was: what waits goes back to the source, and what was made for sampling

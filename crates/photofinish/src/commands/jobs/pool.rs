@@ -1,9 +1,10 @@
 //! The pool of race workers, as the sampler knows it: told how many jobs wait, asked who can take them.
 
 use crate::commands::place::Place;
+use crate::job_sink::JobSink;
 use crate::output::jobs_pool as text;
 use crate::sink::StoreSink;
-use photofinish_jobs::{Look, Workers};
+use photofinish_jobs::{Look, Plan as Queue, Workers};
 use photofinish_pool::{Plan, Pool};
 use photofinish_supervise::program::Program;
 use photofinish_supervise::run::{RunError, Voice};
@@ -18,11 +19,11 @@ pub(super) struct Supervised {
 }
 
 impl Supervised {
-    /// Makes a pool that delivers to the findings at `place`; nobody works yet.
+    /// Makes a pool of workers of `queue` that delivers to the findings at `place`; nobody works yet.
     ///
     /// # Errors
     /// There is no such program.
-    pub(super) fn new(plan: Plan, place: &Place) -> anyhow::Result<Supervised> {
+    pub(super) fn new(plan: Plan, queue: &Queue, place: &Place) -> anyhow::Result<Supervised> {
         // Now, rather than again and again once jobs wait for it.
         let name = plan.command.first().cloned().unwrap_or_default();
         Program::find(&name).map_err(RunError::from).map_err(|error| {
@@ -40,8 +41,10 @@ impl Supervised {
             ..plan
         };
         text::planned(&plan).iter().for_each(|line| voice.say(line));
-        let store = place.store.clone();
-        let sinks = Box::new(move || Box::new(StoreSink::new(store.clone())) as Box<_>);
+        let (store, queue) = (place.store.clone(), queue.clone());
+        let sinks = Box::new(move || {
+            Box::new(JobSink::new(StoreSink::new(store.clone()), queue.clone())) as Box<_>
+        });
         Ok(Supervised { pool: Pool::new(plan, sinks, voice.clone()), voice })
     }
 

@@ -13,7 +13,7 @@ pub(super) fn run(args: JobsArgs) -> anyhow::Result<ExitStatus> {
     let (config, plan) = args.flags.read(args.every)?;
     let place = args.store.place(&config)?;
     let pool = config.pool_plan(&plan, place.spool.clone()).map_err(refused)?;
-    let mut supervised = pool.map(|pool| Supervised::new(pool, &place)).transpose()?;
+    let mut supervised = pool.map(|pool| Supervised::new(pool, &plan, &place)).transpose()?;
     let stop = Arc::new(Notify::new());
     let wish = Arc::clone(&stop);
     on_first_interrupt(move || wish.notify_one())?;

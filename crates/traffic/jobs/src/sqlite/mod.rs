@@ -12,7 +12,7 @@ mod sql;
 #[cfg(test)]
 mod tests;
 
-use crate::broker::{Broker, Counts, HandBack, HandedBack, Look, Undone, Wish};
+use crate::broker::{Broker, Counts, HandBack, HandedBack, InFlight, Look, Undone, When, Wish};
 use crate::error::JobsError;
 use crate::plan::Plan;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, TransactionBehavior, params};
@@ -184,6 +184,21 @@ impl Broker for Sqlite {
                 doing: "tell how it stands",
                 cause: cause.into(),
             }
+        })
+    }
+
+    async fn in_flight(&mut self, when: When) -> Result<Vec<InFlight>, JobsError> {
+        let race = self.race.clone();
+        self.together("tell what is under way", false, |file| {
+            let mut select = file.prepare_cached(sql::IN_FLIGHT)?;
+            let slack = millis(when.slack);
+            let values =
+                params![race, when.at.saturating_add(slack), when.at.saturating_sub(slack)];
+            let rows = select.query_map(values, |row| {
+                let id: i64 = row.get(0)?;
+                Ok(InFlight { id: id.to_string(), kind: Some(row.get(1)?), worker: row.get(2)? })
+            })?;
+            rows.collect()
         })
     }
 

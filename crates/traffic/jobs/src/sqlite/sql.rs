@@ -86,6 +86,9 @@ pub(super) const WAITING: &str = "SELECT count(*) FROM jobs WHERE queue = ?1 AND
 
 pub(super) const RUNNING: &str = "SELECT count(*) FROM jobs WHERE queue = ?1 AND state = 'running'";
 
+pub(super) const IN_FLIGHT: &str = "SELECT id, kind, worker FROM jobs
+  WHERE queue = ?1 AND taken <= ?2 AND (state = 'running' OR ended >= ?3) ORDER BY taken, id";
+
 pub(super) const NOTES: &str =
     "SELECT mode, {now} - beat, position, raced, no_room, taken, waited, failed,
   orphaned FROM photofinish_jobs WHERE source = ?1";
