@@ -3,7 +3,8 @@
 use super::{Config, ConfigError, Span};
 use photofinish_jobs::{JobsError, Kind, Limits, Plan, Push};
 use serde::Deserialize;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// A queue, of which race-built workers get every N-th job.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -35,6 +36,24 @@ pub(crate) struct JobsConfig {
     pub(crate) push: Option<End>,
     /// Race-built workers that we start.
     pub(crate) workers: Option<super::workers::WorkersConfig>,
+    /// What `hunt` builds and runs of it.
+    pub(crate) hunt: Option<HuntedConfig>,
+}
+
+/// The queue in a hunt: one program, which is the worker and may be the producer.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct HuntedConfig {
+    /// The folder of its Go module; that of the service when empty.
+    pub(crate) dir: Option<PathBuf>,
+    /// Its main package.
+    pub(crate) package: Option<String>,
+    /// Arguments of a worker; `{queue}` stands for the queue that it reads, `{url}` for where the broker is.
+    pub(crate) work: Vec<String>,
+    /// Arguments with which it writes some jobs and ends; the service is the producer when empty.
+    pub(crate) produce: Vec<String>,
+    /// Added to its environment; both work here too.
+    pub(crate) env: BTreeMap<String, String>,
 }
 
 /// What keeps the jobs.
@@ -103,7 +122,10 @@ impl Config {
                     .strip_prefix("sqlite:")
                     .map(|path| path.strip_prefix("//").unwrap_or(path))
                 {
-                    Some(path) => format!("sqlite:{}", self.path(Path::new(path)).display()),
+                    Some(path) => {
+                        let path = self.path(Path::new(path));
+                        format!("sqlite:{}", std::path::absolute(&path).unwrap_or(path).display())
+                    }
                     None => url,
                 },
             )

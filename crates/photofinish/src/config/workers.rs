@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct WorkersConfig {
-    /// The race build and its arguments; `{queue}` stands for the queue it is to read.
+    /// The race build and its arguments; `{queue}` stands for the queue it is to read, `{url}` for where the broker is.
     pub(crate) command: Vec<String>,
-    /// Added to its environment; `{queue}` works here too.
+    /// Added to its environment; both work here too.
     pub(crate) env: BTreeMap<String, String>,
     /// Its working folder.
     pub(crate) dir: Option<PathBuf>,
@@ -69,7 +69,7 @@ impl Config {
         if most < least {
             return wrong("most", &format!("is {most}, fewer than least = {least}"), None);
         }
-        let fill = |text: &String| text.replace(QUEUE, &queue.race);
+        let fill = |text: &String| queue.fill(text, &queue.race);
         let mut command = vec![self.program(program).into_os_string()];
         command.extend(arguments.iter().map(|word| fill(word).into()));
         let usual = Plan::new(Vec::new(), spool.clone());

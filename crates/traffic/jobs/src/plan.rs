@@ -175,6 +175,13 @@ impl Plan {
         Ok(())
     }
 
+    /// `text` with what workers need to know of the queue: `{queue}` is its name, `{url}` where the broker is
+    /// (a file's path, without the scheme).
+    pub fn fill(&self, text: &str, queue: &str) -> String {
+        let url = if self.kind == Kind::Sqlite { self.place() } else { self.url.clone() };
+        text.replace("{queue}", queue).replace("{url}", &url)
+    }
+
     /// Where the broker is, without what is secret.
     pub fn place(&self) -> String {
         if self.kind == Kind::Sqlite {

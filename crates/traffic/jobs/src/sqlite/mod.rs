@@ -54,6 +54,10 @@ impl Sqlite {
             Some(connection) => connection,
             None => {
                 let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                if let Some(folder) = self.path.parent().filter(|_| make) {
+                    // Where it cannot be made, the file cannot either, and that is said.
+                    let _ = std::fs::create_dir_all(folder);
+                }
                 let make = if make { OpenFlags::SQLITE_OPEN_CREATE } else { OpenFlags::empty() };
                 let connection =
                     Connection::open_with_flags(&self.path, flags | make).and_then(|connection| {

@@ -38,7 +38,7 @@ type Job struct {
 
 // Open opens the file. The table is made by the first `photofinish jobs`.
 func Open(path string) (*Queue, error) {
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_txlock=immediate")
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=synchronous(NORMAL)&_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +62,15 @@ func (q *Queue) Enqueue(ctx context.Context, queue, kind string, payload []byte)
 // Take takes the oldest job that is due, or one whose worker was lost; nil where there is none.
 func (q *Queue) Take(ctx context.Context, queue string) (*Job, error) {
 	now := time.Now().UnixMilli()
+	// Looking takes no lock; taking does, whether there is a job or not.
+	var there bool
+	err := q.db.QueryRowContext(ctx, `
+		SELECT EXISTS (SELECT 1 FROM jobs WHERE queue = ? AND state = 'waiting' AND due <= ?)
+			OR EXISTS (SELECT 1 FROM jobs WHERE queue = ? AND state = 'running' AND lease < ?)`,
+		queue, now, queue, now).Scan(&there)
+	if err != nil || !there {
+		return nil, err
+	}
 	row := q.db.QueryRowContext(ctx, `
 		UPDATE jobs SET state = 'running', attempts = attempts + 1, worker = ?, taken = ?, lease = ?
 		WHERE id = coalesce(
@@ -70,7 +79,7 @@ func (q *Queue) Take(ctx context.Context, queue string) (*Job, error) {
 		RETURNING id, kind, payload, attempts`,
 		q.worker, now, now+lease.Milliseconds(), queue, now, queue, now)
 	var job Job
-	err := row.Scan(&job.ID, &job.Kind, &job.Payload, &job.attempt)
+	err = row.Scan(&job.ID, &job.Kind, &job.Payload, &job.attempt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
