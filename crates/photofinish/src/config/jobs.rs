@@ -4,6 +4,7 @@ use super::{Config, ConfigError, Span};
 use photofinish_jobs::{JobsError, Kind, Limits, Plan, Push};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// A queue, of which race-built workers get every N-th job.
@@ -34,6 +35,8 @@ pub(crate) struct JobsConfig {
     pub(crate) attempts: Option<u32>,
     /// At which end of a list producers push.
     pub(crate) push: Option<End>,
+    /// Where `/metrics` and `/status` are served.
+    pub(crate) admin: Option<SocketAddr>,
     /// Race-built workers that we start.
     pub(crate) workers: Option<super::workers::WorkersConfig>,
     /// What `hunt` builds and runs of it.

@@ -1,7 +1,7 @@
 //! `[jobs.workers]`: race-built workers that `photofinish jobs` starts itself.
 
 use super::{Bytes, Config, ConfigError, Span};
-use photofinish_jobs::Plan as Queue;
+use photofinish_jobs::{Pace, Plan as Queue};
 use photofinish_pool::{Plan, SLOWDOWN, most_needed};
 use photofinish_supervise::spool::Spool;
 use serde::Deserialize;
@@ -34,6 +34,21 @@ pub(crate) struct WorkersConfig {
     pub(crate) memory: Option<Bytes>,
     /// From SIGTERM to SIGKILL.
     pub(crate) stop_timeout: Option<Span>,
+}
+
+/// How many race workers there should be for how much lag.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Scaling {
+    /// Always.
+    pub(crate) least: u32,
+    /// At most.
+    pub(crate) most: u32,
+    /// Jobs that may wait for each.
+    pub(crate) lag: u64,
+    /// How many times longer a job takes in a race build.
+    pub(crate) slowdown: f64,
+    /// By the jobs done lately, and not by configuration or habit.
+    pub(crate) is_measured: bool,
 }
 
 impl Config {
@@ -91,6 +106,17 @@ impl Config {
             stop_timeout: span(workers.stop_timeout, usual.stop_timeout),
             ..Plan::new(command, spool)
         }))
+    }
+
+    /// How many race workers it takes, measured or as configured.
+    pub(crate) fn scaling(&self, queue: &Queue, pace: Option<Pace>) -> Scaling {
+        let workers = self.jobs.workers.clone().unwrap_or_default();
+        let slowdown = pace.map(Pace::slowdown).or(workers.slowdown).unwrap_or(SLOWDOWN);
+        let least = workers.least.unwrap_or(1);
+        let needed = most_needed(workers.normal, queue.every, slowdown).max(least);
+        let most = workers.most.unwrap_or(needed);
+        let lag = workers.lag.unwrap_or_else(|| lag_per_worker(queue, most));
+        Scaling { least, most, lag, slowdown, is_measured: pace.is_some() }
     }
 
     /// A program with a folder in its name stands there, seen from the file; others are on PATH.

@@ -8,7 +8,8 @@ use photofinish_testkit::{
 };
 use rusqlite::Connection;
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -158,6 +159,52 @@ fn the_repaired_settler_has_no_finding() {
     let (code, said) = jobs.end();
     assert_eq!(code, Some(0), "{said}");
     assert!(farm.findings().is_empty(), "{said}");
+}
+
+#[test]
+fn metrics_and_status_say_how_the_queue_stands_and_how_many_workers_it_takes() {
+    let Some(farm) = Farm::new(&["repaired"], None, "admin = \"127.0.0.1:0\"") else { return };
+    let jobs = farm.house.sampler(&[]);
+    let said = jobs.0.output();
+    let address = said.split("metrics at http://").nth(1).and_then(|rest| rest.split('/').next());
+    let address = address.unwrap_or_else(|| panic!("{said}")).to_owned();
+    let _normal = farm.normal_worker();
+    farm.enqueue(400);
+    farm.wait_done(400);
+    let all = "photofinish_jobs_messages_total{side=\"race\"} 100\n";
+    let none = "photofinish_jobs_lag_messages{queue=\"race\"} 0\n";
+    wait_until(LONG, "all jobs to be counted", || {
+        let page = get(&address, "/metrics");
+        page.contains(all) && page.contains(none)
+    });
+    let page = get(&address, "/metrics");
+    for line in [
+        "photofinish_jobs_messages_total{side=\"main\"} 300\n",
+        "photofinish_jobs_workers_most ",
+        "photofinish_jobs_worker_crashes_total 0\n",
+        "photofinish_jobs_moved_back_total{reason=\"failed\"} 0\n",
+    ] {
+        assert!(page.contains(line), "{line}: {page}");
+    }
+    assert!(get(&address, "/nothing").starts_with("HTTP/1.1 404"));
+    let (code, said) = farm.house.jobs(&["status", "--format", "json"]);
+    assert_eq!(code, Some(0), "{said}");
+    let status: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(status["scaling"]["slowdown_measured"], true, "{said}");
+    assert_eq!(status["scaling"]["max_replicas"], 2);
+    assert_eq!(status["counts"]["race"], 100);
+    let (_, said) = farm.house.jobs(&["status"]);
+    assert!(said.contains("maxReplicaCount 2"), "{said}");
+    jobs.end();
+}
+
+/// An answer, with its head.
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 #[test]

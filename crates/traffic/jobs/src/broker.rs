@@ -31,6 +31,11 @@ pub(crate) trait Broker {
         Ok(Vec::new())
     }
 
+    /// How long jobs took lately, where the broker keeps it.
+    async fn pace(&mut self) -> Result<Option<Pace>, JobsError> {
+        Ok(None)
+    }
+
     /// Notes that nobody samples any more, and why.
     async fn leave(&mut self, mode: &'static str) -> Result<(), JobsError>;
 
@@ -67,6 +72,26 @@ pub struct InFlight {
     pub kind: Option<String>,
     /// Who had it, as the worker calls itself, where the broker knows.
     pub worker: Option<String>,
+}
+
+/// How long a job took lately, as a mean.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// With the normal workers.
+    pub main: Duration,
+    /// With the race build's.
+    pub race: Duration,
+}
+
+impl Pace {
+    /// So many jobs on each side say something.
+    pub(crate) const ENOUGH: i64 = 20;
+
+    /// How many times longer a job takes in the race build.
+    pub fn slowdown(self) -> f64 {
+        let main = self.main.as_secs_f64().max(1e-4);
+        (self.race.as_secs_f64() / main).clamp(1.0, 100.0)
+    }
 }
 
 /// What goes back.

@@ -23,8 +23,8 @@ mod rule;
 mod sampler;
 mod sqlite;
 
-pub use broker::{Counts, HandedBack, InFlight, Look, Undone};
+pub use broker::{Counts, HandedBack, InFlight, Look, Pace, Undone};
 pub use error::JobsError;
 pub use plan::{Kind, Limits, Plan, Push};
 pub use rule::pick;
-pub use sampler::{Event, Summary, Workers, in_flight, sample, status, undo};
+pub use sampler::{Event, Summary, Workers, in_flight, pace, sample, status, undo};

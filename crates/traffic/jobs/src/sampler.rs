@@ -3,7 +3,7 @@
 //! A broker that goes away is waited for: nothing is lost meanwhile, since a step happened whole or not
 //! at all. Start at [`sample`].
 
-use crate::broker::{Broker, HandedBack, InFlight, Look, Undone, When};
+use crate::broker::{Broker, HandedBack, InFlight, Look, Pace, Undone, When};
 use crate::error::JobsError;
 use crate::gate::Gate;
 use crate::plan::{Kind, Plan};
@@ -15,6 +15,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// How often it is looked how the queues stand.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How often it is asked how long jobs take.
+const PACE: Duration = Duration::from_secs(30);
 
 /// How long a broker that is away is left alone: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -32,6 +35,13 @@ pub enum Event {
     Mode(&'static str),
     /// Jobs went back to the normal workers.
     HandedBack(HandedBack),
+    /// A step sent jobs to their sides.
+    Moved {
+        /// How many.
+        jobs: u64,
+        /// How long the broker took.
+        took: Duration,
+    },
     /// The broker went away; it is asked again until it is back.
     Away(JobsError),
     /// It is back.
@@ -43,6 +53,11 @@ pub trait Workers {
     /// Hears how the queues stand, twice a second; returns how many workers can take jobs, none where
     /// nobody knows. Waits for nothing.
     fn follow(&mut self, look: &Look) -> Option<usize>;
+
+    /// Hears, now and then, how long jobs took lately.
+    fn paced(&mut self, pace: Pace) {
+        let _ = pace;
+    }
 
     /// Ends them, and returns when they have. Called once nothing more is sent to them, and before what
     /// still waits for them goes back.
@@ -147,6 +162,18 @@ pub async fn in_flight(
     Ok(jobs)
 }
 
+/// How long jobs took lately, where the broker keeps it.
+///
+/// # Errors
+/// As [`sample`].
+pub async fn pace(plan: &Plan) -> Result<Option<Pace>, JobsError> {
+    plan.check()?;
+    with_broker!(plan, |broker| {
+        let mut broker = broker;
+        broker.pace().await
+    })
+}
+
 /// Puts the broker back as it was: what waits goes back to the source, and what was made for sampling
 /// is removed. Samplers must not run meanwhile.
 ///
@@ -186,10 +213,18 @@ async fn run<B: Broker>(
     let mut summary = Summary::default();
     let mut gate = Gate::new(plan.every, plan.limits, Instant::now());
     let mut next_look = Instant::now();
+    let mut next_pace = Instant::now() + PACE;
     let mut pause: Option<Duration> = None;
     loop {
         let outcome =
             turn(&mut broker, &mut gate, workers, &mut next_look, &mut summary, tell).await;
+        if outcome.is_ok() && Instant::now() >= next_pace {
+            next_pace = Instant::now() + PACE;
+            // What it says is of use, and not needed.
+            if let Ok(Some(pace)) = broker.pace().await {
+                workers.paced(pace);
+            }
+        }
         let wait = match outcome {
             Ok(idle) => {
                 if pause.take().is_some() {
@@ -237,7 +272,11 @@ async fn turn<B: Broker>(
         }
         *next_look = Instant::now() + LOOK;
     }
+    let began = Instant::now();
     let moved = broker.step(gate.wish()).await?;
+    if moved > 0 {
+        tell(Event::Moved { jobs: moved, took: began.elapsed() });
+    }
     if looks {
         // After the step, so that nothing more follows what goes back.
         let back = broker.hand_back(gate.hand_back()).await?;

@@ -1,5 +1,7 @@
 //! `photofinish jobs`: a queue whose every N-th job goes to race-built workers.
 
+mod admin;
+mod figures;
 mod pool;
 mod run;
 mod status;
@@ -11,6 +13,7 @@ use crate::config::{Config, ConfigError};
 use crate::exit::ExitStatus;
 use crate::output::error::hinted;
 use photofinish_jobs::{JobsError, Plan};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Give race-built workers one of each N jobs of a queue; nothing is lost, nothing is run twice by it
@@ -33,6 +36,9 @@ pub(crate) struct JobsArgs {
     /// they end with us, being those of [jobs.workers]
     #[arg(long)]
     hand_back: bool,
+    /// Serve /metrics and /status here [default: jobs.admin of the configuration, else nowhere]
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<SocketAddr>,
     #[command(flatten)]
     store: StoreArgs,
 }

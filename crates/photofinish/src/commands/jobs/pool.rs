@@ -2,10 +2,11 @@
 
 use crate::commands::place::Place;
 use crate::job_sink::JobSink;
+use crate::output::jobs_metrics::Crew;
 use crate::output::jobs_pool as text;
 use crate::sink::StoreSink;
-use photofinish_jobs::{Look, Plan as Queue, Workers};
-use photofinish_pool::{Plan, Pool};
+use photofinish_jobs::{Look, Pace, Plan as Queue, Workers};
+use photofinish_pool::{Plan, Pool, most_needed};
 use photofinish_supervise::program::Program;
 use photofinish_supervise::run::{RunError, Voice};
 use std::fs::File;
@@ -16,6 +17,9 @@ use std::time::Duration;
 pub(super) struct Supervised {
     pool: Pool,
     voice: Voice,
+    every: u32,
+    /// How many there may be follows from how many times longer their jobs take; with how many normal ones.
+    needed: Option<Option<u32>>,
 }
 
 impl Supervised {
@@ -41,11 +45,24 @@ impl Supervised {
             ..plan
         };
         text::planned(&plan).iter().for_each(|line| voice.say(line));
+        let every = queue.every;
         let (store, queue) = (place.store.clone(), queue.clone());
         let sinks = Box::new(move || {
             Box::new(JobSink::new(StoreSink::new(store.clone()), queue.clone())) as Box<_>
         });
-        Ok(Supervised { pool: Pool::new(plan, sinks, voice.clone()), voice })
+        let pool = Pool::new(plan, sinks, voice.clone());
+        Ok(Supervised { pool, voice, every, needed: None })
+    }
+
+    /// There may be as many as it takes to keep up with their share of the jobs of `normal` workers, once it
+    /// was measured how many times longer theirs take.
+    pub(super) fn as_many_as_needed(&mut self, normal: Option<u32>) {
+        self.needed = Some(normal);
+    }
+
+    /// How they do.
+    pub(super) fn crew(&self) -> Crew {
+        Crew { ready: self.pool.ready(), most: self.pool.most(), totals: self.pool.totals() }
     }
 
     /// Says what they came to.
@@ -64,6 +81,18 @@ impl Workers for Supervised {
             }
         });
         Some(self.pool.ready())
+    }
+
+    fn paced(&mut self, pace: Pace) {
+        let Some(normal) = self.needed else { return };
+        let most = most_needed(normal, self.every, pace.slowdown());
+        if most != self.pool.most() {
+            self.pool.set_most(most);
+            let (most, slowdown) = (self.pool.most(), pace.slowdown());
+            self.voice.say(format!(
+                "jobs: at most {most} race workers from now on: their jobs take {slowdown:.1} times as long"
+            ));
+        }
     }
 
     fn stop(&mut self) {

@@ -14,7 +14,7 @@ mod sql;
 #[cfg(test)]
 mod tests;
 
-use crate::broker::{Broker, HandBack, HandedBack, InFlight, Look, Undone, When, Wish};
+use crate::broker::{Broker, HandBack, HandedBack, InFlight, Look, Pace, Undone, When, Wish};
 use crate::error::JobsError;
 use crate::plan::Plan;
 use std::time::{Duration, SystemTime};
@@ -247,6 +247,18 @@ impl Broker for River {
                 worker: row.get(2),
             })
             .collect())
+    }
+
+    async fn pace(&mut self) -> Result<Option<Pace>, JobsError> {
+        let mut means = Vec::new();
+        for queue in [self.source.clone(), self.race.clone()] {
+            let rows = self.rows("tell how long jobs take", sql::PACE, &[&queue]).await?;
+            let Some(row) = rows.first().filter(|row| row.get::<_, i64>(1) >= Pace::ENOUGH) else {
+                return Ok(None);
+            };
+            means.push(Duration::from_secs_f64(row.get::<_, f64>(0).max(0.0)));
+        }
+        Ok(Some(Pace { main: means[0], race: means[1] }))
     }
 
     async fn leave(&mut self, mode: &'static str) -> Result<(), JobsError> {

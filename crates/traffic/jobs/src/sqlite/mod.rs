@@ -12,7 +12,9 @@ mod sql;
 #[cfg(test)]
 mod tests;
 
-use crate::broker::{Broker, Counts, HandBack, HandedBack, InFlight, Look, Undone, When, Wish};
+use crate::broker::{
+    Broker, Counts, HandBack, HandedBack, InFlight, Look, Pace, Undone, When, Wish,
+};
 use crate::error::JobsError;
 use crate::plan::Plan;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, TransactionBehavior, params};
@@ -203,6 +205,21 @@ impl Broker for Sqlite {
                 Ok(InFlight { id: id.to_string(), kind: Some(row.get(1)?), worker: row.get(2)? })
             })?;
             rows.collect()
+        })
+    }
+
+    async fn pace(&mut self) -> Result<Option<Pace>, JobsError> {
+        let queues = [self.source.clone(), self.race.clone()];
+        self.together("tell how long jobs take", false, |file| {
+            let mut means = Vec::new();
+            for queue in queues {
+                let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+                let (mean, many): (Option<f64>, i64) =
+                    file.prepare_cached(sql::PACE)?.query_row([queue], row)?;
+                let Some(mean) = mean.filter(|_| many >= Pace::ENOUGH) else { return Ok(None) };
+                means.push(Duration::from_secs_f64(mean.max(0.0) / 1000.0));
+            }
+            Ok(Some(Pace { main: means[0], race: means[1] }))
         })
     }
 

@@ -89,6 +89,10 @@ pub(super) const RUNNING: &str = "SELECT count(*) FROM jobs WHERE queue = ?1 AND
 pub(super) const IN_FLIGHT: &str = "SELECT id, kind, worker FROM jobs
   WHERE queue = ?1 AND taken <= ?2 AND (state = 'running' OR ended >= ?3) ORDER BY taken, id";
 
+/// The latest, by `due`, which the index has.
+pub(super) const PACE: &str = "SELECT avg(ended - taken), count(*) FROM (SELECT ended, taken FROM jobs
+  WHERE queue = ?1 AND state = 'done' AND taken IS NOT NULL AND ended IS NOT NULL ORDER BY due DESC LIMIT 200)";
+
 pub(super) const NOTES: &str =
     "SELECT mode, {now} - beat, position, raced, no_room, taken, waited, failed,
   orphaned FROM photofinish_jobs WHERE source = ?1";

@@ -215,3 +215,20 @@ proptest! {
         prop_assert_eq!(picked, pick(u64::try_from(position).unwrap(), every));
     }
 }
+
+#[test]
+fn how_much_longer_the_race_build_takes_is_told_once_enough_jobs_are_done() {
+    let mut house = house();
+    let done = |house: &House, many: u32| {
+        let sets = "UPDATE jobs SET state = 'done', taken = 1000, ended = 1000 + ?2 WHERE id IN
+                    (SELECT id FROM jobs WHERE queue = ?1 AND state = 'waiting' LIMIT ?3)";
+        house.file.execute(sets, params!["mail", 10, many]).unwrap();
+        house.file.execute(sets, params!["mail_race", 45, many]).unwrap();
+    };
+    house.push("mail", 0..300);
+    done(&house, 9);
+    assert_eq!(now(house.sqlite.pace()).unwrap(), None);
+    done(&house, 11);
+    let pace = now(house.sqlite.pace()).unwrap().unwrap();
+    assert_eq!((pace.main, pace.slowdown()), (Duration::from_millis(10), 4.5));
+}
