@@ -65,6 +65,10 @@ pub(crate) struct HuntedConfig {
 pub(crate) enum BrokerName {
     /// Plain Redis lists.
     RedisLists,
+    /// Redis streams.
+    RedisStreams,
+    /// NATS JetStream.
+    Nats,
     /// hibiken/asynq, on Redis.
     Asynq,
     /// River, in Postgres.
@@ -102,11 +106,13 @@ impl Config {
         let broker = jobs.broker.ok_or_else(|| {
             missing(
                 "jobs.broker",
-                "say under [jobs] what keeps the jobs: broker = \"redis-lists\", \"asynq\", \"river\" or \"sqlite\"",
+                "say under [jobs] what keeps the jobs: broker = \"redis-lists\", \"redis-streams\", \"asynq\", \"nats\", \"river\" or \"sqlite\"",
             )
         })?;
         let kind = match broker {
             BrokerName::RedisLists => Kind::RedisLists { push },
+            BrokerName::RedisStreams => Kind::RedisStreams,
+            BrokerName::Nats => Kind::Nats,
             BrokerName::Asynq => Kind::Asynq,
             BrokerName::River => Kind::River,
             BrokerName::Sqlite => Kind::Sqlite,

@@ -1,11 +1,16 @@
 //! `photofinish jobs` at real brokers: killed, stopped and doubled samplers, brokers that crash, workers
-//! that are dead. `asynq/` are real workers, of asynq's own client library.
+//! that are dead (`matrix` has what is the same for all). `asynq/` and `workers/` are real workers, of the client
+//! libraries that teams use.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
 
 mod asynq;
 mod lists;
+mod matrix;
+mod nats;
 mod river;
 mod river_workers;
 mod settler;
+mod streams;
 mod support;
+mod workers;

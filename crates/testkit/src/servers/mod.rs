@@ -3,9 +3,11 @@
 //! A machine that has not got one says so, and the test passes: `cargo xtask test` installs them where
 //! it may. Nothing a machine runs already is touched.
 
+mod nats;
 mod postgres;
 mod redis;
 
+pub use nats::NatsServer;
 pub use postgres::PostgresServer;
 pub use redis::RedisServer;
 

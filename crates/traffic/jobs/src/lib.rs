@@ -16,6 +16,7 @@
 mod broker;
 mod error;
 mod gate;
+mod nats;
 mod plan;
 mod redis;
 mod river;

@@ -31,6 +31,10 @@ pub enum Kind {
         /// At which end producers push.
         push: Push,
     },
+    /// Redis streams, read by one group of workers each.
+    RedisStreams,
+    /// A stream of NATS JetStream.
+    Nats,
     /// The queues of github.com/hibiken/asynq.
     Asynq,
     /// The table of riverqueue.com in Postgres.
@@ -82,6 +86,8 @@ impl Kind {
     pub fn word(self) -> &'static str {
         match self {
             Kind::RedisLists { .. } => "redis-lists",
+            Kind::RedisStreams => "redis-streams",
+            Kind::Nats => "nats",
             Kind::Asynq => "asynq",
             Kind::River => "river",
             Kind::Sqlite => "sqlite",
@@ -100,6 +106,18 @@ impl Kind {
                 "no job is lost or doubled by us, whoever dies when; what Redis itself forgets is lost",
                 "exactly one of each N, less what did not fit into the race queue",
                 "order is kept in each queue; a job that goes back is the next one taken",
+            ],
+            Kind::RedisStreams => &[
+                "no job is lost or doubled by us, whoever dies when; what Redis itself forgets is lost",
+                "exactly one of each N, less what did not fit into the race queue",
+                "order is kept in each queue; a job that goes back goes to the end",
+                "a job that is not acknowledged in the race queue goes to the normal workers",
+            ],
+            Kind::Nats => &[
+                "no job is lost or doubled by the sampling, whoever dies when: each copy is fenced on the last sequence",
+                "exactly one of each N, less what did not fit into the race queue",
+                "order is kept in each queue; a job that goes back goes to the end",
+                "a job that the race queue's consumer gave up (max_deliver) goes to the normal workers",
             ],
             Kind::Asynq => &[
                 "no task is lost or doubled by us, whoever dies when; what Redis itself forgets is lost",

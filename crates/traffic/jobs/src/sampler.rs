@@ -6,8 +6,9 @@
 use crate::broker::{Broker, HandedBack, InFlight, Look, Pace, Undone, When};
 use crate::error::JobsError;
 use crate::gate::Gate;
+use crate::nats::Nats;
 use crate::plan::{Kind, Plan};
-use crate::redis::{Asynq, Lists};
+use crate::redis::{Asynq, Lists, Streams};
 use crate::river::River;
 use crate::sqlite::Sqlite;
 use std::pin::pin;
@@ -88,6 +89,14 @@ macro_rules! with_broker {
         match $plan.kind {
             Kind::RedisLists { push } => {
                 let $broker = Lists::open($plan, push).await?;
+                $body
+            }
+            Kind::RedisStreams => {
+                let $broker = Streams::open($plan).await?;
+                $body
+            }
+            Kind::Nats => {
+                let $broker = Nats::open($plan).await?;
                 $body
             }
             Kind::Asynq => {
