@@ -6,7 +6,7 @@
 use anyhow::Context;
 use jiff::Timestamp;
 use photofinish_model::Fingerprint;
-use photofinish_store::{NewSighting, OwnerRules, Source, Store};
+use photofinish_store::{Job, NewSighting, OwnerRules, Source, Store};
 use photofinish_supervise::{Delivered, Sighted, Sink, SinkError};
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -34,6 +34,11 @@ impl StoreSink {
     /// Another one, into the same findings.
     pub(crate) fn another(&self) -> StoreSink {
         StoreSink::new(self.path.clone()).with_owner_rules(self.owner_rules.clone())
+    }
+
+    /// Links what was delivered under `key` to jobs.
+    pub(crate) fn link_jobs(&mut self, key: &str, jobs: &[Job]) -> Result<(), SinkError> {
+        self.with(|store| Ok(store.link_jobs(key, jobs)?))
     }
 
     /// Does something with the store; after a failure it is opened anew next time.

@@ -3,6 +3,7 @@
 
 use crate::catching::Catching;
 use crate::drive::drive;
+use crate::queue::Queue;
 use crate::stage::{Running, Stage};
 use crate::{CatchOutcome, Field, HuntError, Progress, Ran, Target, Variant, VariantOutcome};
 use photofinish_supervise::build::Binary;
@@ -19,7 +20,10 @@ impl Field<'_> {
         for (variant, binary, duration) in wanted {
             let binary = binary.as_ref().filter(|_| !duration.is_zero());
             if let Some(binary) = binary.filter(|_| !self.stop.is_stopped()) {
+                // Beside the build that has the whole load.
+                let queue = if variant == Variant::Race { self.queue()? } else { None };
                 let (outcome, catch) = self.one(variant, binary, duration)?;
+                ran.jobs = ran.jobs.or(queue.and_then(Queue::finish));
                 ran.variants.push(outcome);
                 ran.catch = ran.catch.or(catch);
             }

@@ -25,17 +25,21 @@ mod front;
 mod outcome;
 mod plan;
 mod ports;
+mod queue;
 mod ready;
 mod stage;
 mod tally;
 mod together;
 
 pub use error::HuntError;
-pub use outcome::{CatchOutcome, Outcome, SeenBy, SeenFinding, Through, VariantOutcome};
+pub use outcome::{
+    CatchOutcome, JobsOutcome, Outcome, SeenBy, SeenFinding, Through, VariantOutcome,
+};
+pub use photofinish_pool::Sinks;
 pub use photofinish_proxy::compare::{Differing, Values};
 pub use photofinish_proxy::plan::Share;
 pub use photofinish_supervise::Sink;
-pub use plan::{Compared, Plan, Proxied, Service, Ways};
+pub use plan::{Compared, Jobs, Plan, Proxied, Service, Ways};
 pub use ready::{Place, PlaceError};
 
 use photofinish_load::{Snapshot, Stop};
@@ -59,6 +63,8 @@ pub enum Variant {
     Race,
     /// `catch`, which looks at the normal build from outside.
     Catch,
+    /// The workers of the queue built with the race detector.
+    Jobs,
 }
 
 /// What happens during a hunt, for whoever watches.
@@ -102,6 +108,9 @@ pub trait Keep {
     /// A way into the store, for each variant that runs.
     fn sink(&mut self) -> Box<dyn Sink>;
 
+    /// Ways into the store for workers of this queue, made as workers are started.
+    fn job_sinks(&mut self, queue: &photofinish_jobs::Plan) -> Sinks;
+
     /// Somebody who makes findings of answers that differ, and delivers them into `sink` as seen in `build`.
     ///
     /// # Errors
@@ -118,6 +127,7 @@ impl Variant {
             Variant::Mirror => "mirror",
             Variant::Race => "race",
             Variant::Catch => "catch",
+            Variant::Jobs => "jobs",
         }
     }
 
@@ -128,6 +138,7 @@ impl Variant {
             Variant::Canary => "canary",
             Variant::Mirror => "mirror",
             Variant::Catch => "catch",
+            Variant::Jobs => "jobs",
         }
     }
 }
@@ -145,16 +156,18 @@ pub fn hunt(
 ) -> Result<Outcome, HuntError> {
     plan.service.check()?;
     let built = build::build(&plan.build, &mut |told| progress(Progress::Build(told)))?;
-    let package = match built.packages.as_slice() {
-        [package] => package.clone(),
-        packages => {
-            let package = plan.build.packages.join(" ");
-            return Err(HuntError::NotOneCommand { package, n_commands: packages.len() });
+    let package = the_command(&built, &plan.build)?;
+    let workers = match &plan.jobs {
+        Some(jobs) => {
+            let built = build::build(&jobs.build, &mut |told| progress(Progress::Build(told)))?;
+            Some((jobs, the_command(&built, &jobs.build)?))
         }
+        None => None,
     };
+    let jobs = workers.as_ref().map(|(jobs, package)| (*jobs, package));
     let tally = Tally::default();
-    let mut field = Field { plan, package: &package, tally: &tally, keep, stop, progress };
-    let Ran { variants, through, catch } = match &plan.ways {
+    let mut field = Field { plan, package: &package, jobs, tally: &tally, keep, stop, progress };
+    let Ran { variants, through, catch, jobs } = match &plan.ways {
         Ways::Alone => field.alone()?,
         Ways::Proxied(proxied) => field.together(proxied)?,
     };
@@ -165,8 +178,20 @@ pub fn hunt(
         variants,
         through,
         catch,
+        jobs,
         built,
     })
+}
+
+/// The one main package that was built.
+fn the_command(built: &build::Built, plan: &build::Plan) -> Result<build::BuiltPackage, HuntError> {
+    match built.packages.as_slice() {
+        [package] => Ok(package.clone()),
+        packages => {
+            let package = plan.packages.join(" ");
+            Err(HuntError::NotOneCommand { package, n_commands: packages.len() })
+        }
+    }
 }
 
 /// What became of everything that ran.
@@ -175,12 +200,15 @@ struct Ran {
     variants: Vec<VariantOutcome>,
     through: Option<Through>,
     catch: Option<CatchOutcome>,
+    jobs: Option<JobsOutcome>,
 }
 
 /// Where a hunt takes place: everything its parts need of each other.
 struct Field<'a> {
     plan: &'a Plan,
     package: &'a build::BuiltPackage,
+    /// The queue, and its workers.
+    jobs: Option<(&'a Jobs, &'a build::BuiltPackage)>,
     tally: &'a Tally,
     keep: &'a mut dyn Keep,
     stop: &'a Stop,

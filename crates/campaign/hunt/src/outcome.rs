@@ -2,8 +2,10 @@
 
 use crate::Variant;
 use crate::stage::Stage;
+use photofinish_jobs::Look;
 use photofinish_load::Summary;
 use photofinish_model::{Fingerprint, Kind};
+use photofinish_pool::Totals;
 use photofinish_proxy::Status;
 use photofinish_supervise::build::Built;
 use photofinish_supervise::run;
@@ -25,6 +27,8 @@ pub struct Outcome {
     pub through: Option<Through>,
     /// What `catch` did on the normal build, if it was asked to.
     pub catch: Option<CatchOutcome>,
+    /// What became of the queue, if there is one.
+    pub jobs: Option<JobsOutcome>,
     /// What was built.
     pub built: Built,
 }
@@ -52,6 +56,42 @@ impl CatchOutcome {
         }
         self.looked += looked;
         self.samples += samples;
+    }
+}
+
+/// What became of a queue.
+#[derive(Clone, Debug, Default)]
+pub struct JobsOutcome {
+    /// The queue that the producer wrote to.
+    pub source: String,
+    /// What keeps it.
+    pub broker: &'static str,
+    /// One of so many jobs was for the race workers.
+    pub every: u32,
+    /// Jobs that were sampled in this hunt, where somebody counts.
+    pub seen: Option<u64>,
+    /// Of those, sent to the race workers.
+    pub to_race: Option<u64>,
+    /// Jobs that went back from there to the normal worker.
+    pub handed_back: u64,
+    /// What the normal worker came to.
+    pub normal: Totals,
+    /// What the race workers came to.
+    pub race: Totals,
+    /// Where their output went.
+    pub log: PathBuf,
+    /// Why it could not be sampled, or not to the end.
+    pub failure: Option<String>,
+}
+
+impl JobsOutcome {
+    /// What samplers of the queue counted before and after.
+    pub(crate) fn counts(&mut self, before: Option<Look>, after: Option<Look>) {
+        let before = before.and_then(|look| look.counts).unwrap_or_default();
+        if let Some(after) = after.and_then(|look| look.counts) {
+            self.seen = Some(after.seen.saturating_sub(before.seen));
+            self.to_race = Some(after.race.saturating_sub(before.race));
+        }
     }
 }
 

@@ -31,10 +31,32 @@ pub struct Plan {
     /// What looks for races in the normal build while it serves: a command as `photofinish catch --format jsonl`, the
     /// number of the process is put behind it. None: nobody does.
     pub catch: Option<Vec<OsString>>,
+    /// The queue whose workers are hunted beside the service.
+    pub jobs: Option<Jobs>,
     /// How long the whole load is driven.
     pub duration: Duration,
     /// How long load is driven straight at the normal build before, to compare with. Zero: not at all.
     pub baseline: Duration,
+}
+
+/// A queue: a race-built worker of it gets some of the jobs, a normal one the others.
+#[derive(Clone, Debug)]
+pub struct Jobs {
+    /// The queue, and how many of the jobs.
+    pub queue: photofinish_jobs::Plan,
+    /// How the worker is built.
+    pub build: photofinish_supervise::build::Plan,
+    /// Its name in findings.
+    pub name: String,
+    /// Arguments of a worker; `{queue}` stands for the queue that it reads, `{url}` for where the broker is.
+    pub work: Vec<String>,
+    /// Arguments with which the same program writes some jobs and ends, again and again while load is driven;
+    /// none where the service itself is the producer.
+    pub produce: Vec<String>,
+    /// Added to its environment; both work here too.
+    pub env: BTreeMap<String, String>,
+    /// The folder it runs in.
+    pub folder: PathBuf,
 }
 
 /// How the race build gets its traffic.

@@ -7,6 +7,7 @@ use crate::catching::Catching;
 use crate::drive::{drive, resendable};
 use crate::front::{Builds, Front, News};
 use crate::outcome::Through;
+use crate::queue::Queue;
 use crate::stage::{Running, Stage};
 use crate::{Field, HuntError, Progress, Proxied, Ran, Share, Target, Variant, VariantOutcome};
 use photofinish_load::Summary;
@@ -50,9 +51,11 @@ impl<'a> Field<'a> {
         self.wait(&mut members[1..])?;
         let mut ran = Ran::default();
         if !self.stop.is_stopped() {
+            let queue = self.queue()?;
             let catching = self.catching(&members[0].running)?;
-            ran.through = Some(self.through(proxied, &mut members)?);
+            ran.through = Some(self.through(proxied, &mut members, queue.as_ref())?);
             (self.progress)(Progress::Stopping);
+            ran.jobs = queue.and_then(Queue::finish);
             ran.catch = catching.map(Catching::finish);
         }
         ran.variants = finish(members, baseline)?;
@@ -90,6 +93,13 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// The queue, at work.
+    pub(crate) fn queue(&mut self) -> Result<Option<Queue>, HuntError> {
+        let Some((jobs, package)) = self.jobs else { return Ok(None) };
+        let sinks = self.keep.job_sinks(&jobs.queue);
+        Queue::start(self.plan, jobs, package, self.tally, sinks)
+    }
+
     fn wait(&mut self, members: &mut [Member<'_>]) -> Result<(), HuntError> {
         for member in members {
             member.stage.wait(&mut member.running, self.progress)?;
@@ -111,6 +121,7 @@ impl<'a> Field<'a> {
         &mut self,
         proxied: &Proxied,
         members: &mut [Member<'_>],
+        queue: Option<&Queue>,
     ) -> Result<Through, HuntError> {
         let sink = self.tally.in_front_of(self.keep.sink(), Variant::Mirror);
         let build = self.package.revision.label();
@@ -143,6 +154,9 @@ impl<'a> Field<'a> {
                 for event in member.running.events() {
                     progress(Progress::Supervisor(member.stage.variant, &event));
                 }
+            }
+            for event in queue.iter().flat_map(|queue| queue.events()) {
+                progress(Progress::Supervisor(Variant::Jobs, &event));
             }
             for news in front.news() {
                 progress(match &news {

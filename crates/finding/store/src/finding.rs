@@ -1,5 +1,6 @@
 //! A finding: many sightings of one race, and what was decided about it.
 
+use crate::job::Linked;
 use crate::lifecycle::State;
 use crate::sighting::Source;
 use jiff::Timestamp;
@@ -47,6 +48,8 @@ pub struct Finding {
     pub first_raw: String,
     /// The latest report, as printed.
     pub latest_raw: String,
+    /// Jobs that were under way when it was seen, of the latest sighting in front.
+    pub jobs: Vec<Linked>,
     /// What happened to it, oldest first.
     pub history: Vec<Change>,
 }

@@ -164,13 +164,14 @@ impl Store {
             race,
             first_raw: row.first_raw,
             latest_raw: row.latest_raw,
+            jobs: self.jobs(row.id).map_err(&error)?,
             history: self.history(row.id, &row.fingerprint)?,
             fingerprint: row.fingerprint,
         })
     }
 
     /// The counts of a finding by one column of `tally`, in the order of first seen.
-    fn seen(&self, finding: i64, column: &'static str) -> rusqlite::Result<Vec<Seen>> {
+    pub(crate) fn seen(&self, finding: i64, column: &'static str) -> rusqlite::Result<Vec<Seen>> {
         self.connection
             .prepare_cached(&format!(
                 "SELECT {column}, sum(count), min(first_seen), max(last_seen) FROM tally
@@ -295,7 +296,7 @@ fn pattern(stored: &str, race: &Race) -> Pattern {
     }
 }
 
-fn unsigned(count: i64) -> u64 {
+pub(crate) fn unsigned(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }
 

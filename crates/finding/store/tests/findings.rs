@@ -8,7 +8,7 @@ use common::{at, by_mia, empty_store, race, sighting};
 use photofinish_model::{AnswerDiff, Fingerprint, Kind, Pattern, Race};
 use photofinish_store::json::FindingJson;
 use photofinish_store::{
-    Action, CodeOwners, Filter, NewSighting, OwnerRules, Repository, Source, State, Store,
+    Action, CodeOwners, Filter, Job, NewSighting, OwnerRules, Repository, Source, State, Store,
     StoreError,
 };
 
@@ -335,4 +335,26 @@ fn answers_that_differ_in_one_place_are_one_finding_with_the_counts_of_the_lates
     assert_eq!(AnswerDiff::read(&finding.first_raw), Some(diff(27, 1)));
     let json = serde_json::to_value(FindingJson::from(&finding)).unwrap();
     assert_eq!(json["race"]["answer_diff"]["differed"], 3);
+}
+
+#[test]
+fn a_finding_knows_the_jobs_that_were_under_way_once_each_and_the_latest_of_them() {
+    let mut kept = common::empty_store();
+    let race = common::race("Job");
+    let job =
+        |id: u32| Job { queue: "q_race".into(), id: id.to_string(), kind: Some("mail".into()) };
+    let mut fingerprint = None;
+    for n in 0..15 {
+        let key = format!("key-{n}");
+        let sighting = NewSighting { at: common::at(n.into()), ..common::sighting(&key, &race) };
+        fingerprint = Some(kept.store.record(&sighting).unwrap().fingerprint);
+        for _ in 0..2 {
+            kept.store.link_jobs(&key, &[job(2 * n), job(2 * n + 1)]).unwrap();
+        }
+    }
+    kept.store.link_jobs("nobody's", &[job(77)]).unwrap();
+    let finding = kept.store.finding(&fingerprint.unwrap()).unwrap();
+    let ids: Vec<&str> = finding.jobs.iter().map(|linked| linked.job.id.as_str()).collect();
+    assert_eq!((ids.len(), &ids[..2], ids[19]), (20, &["28", "29"][..], "11"));
+    assert_eq!((finding.jobs[0].among, finding.jobs[0].at), (2, common::at(14)));
 }

@@ -5,11 +5,14 @@
 //! status is the program's, 128 + n if signal n ended it.
 
 use super::place::{Place, StoreArgs};
+use crate::config::jobs::JobsFlags;
 use crate::config::{Bytes, Config, parse_span};
 use crate::exit::ExitStatus;
+use crate::job_sink::JobSink;
 use crate::output;
 use crate::sink::StoreSink;
 use photofinish_store::Source;
+use photofinish_supervise::Sink;
 use photofinish_supervise::run::{self, Event, Gate, Health, Outcome, Plan, Restart, Voice};
 use photofinish_supervise::spool::Spool;
 use std::ffi::OsString;
@@ -92,10 +95,11 @@ pub(crate) struct ChildArgs {
 pub(crate) fn run(args: RunArgs) -> anyhow::Result<ExitStatus> {
     let config = Config::load(args.config.as_deref())?;
     let Place { store, spool, .. } = args.store.place(&config)?;
+    let sink = sink(&args, &config, store)?;
     let plan = plan(args, &config, spool)?;
     let stderr = File::from(std::io::stderr().as_fd().try_clone_to_owned()?);
     let voice = Voice::new(Some(stderr))?;
-    let outcome = supervise(plan, StoreSink::new(store), &voice);
+    let outcome = supervise(plan, sink, &voice);
     match outcome {
         Ok(outcome) => Ok(ExitStatus::Child(outcome.end.map_or(0, |end| end.status()))),
         Err(error) => {
@@ -117,8 +121,22 @@ pub(crate) fn child(args: ChildArgs) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Child(if missing { 127 } else { 126 }))
 }
 
+/// Where reports go; those of a worker of the queue under `[jobs]` are linked to its jobs.
+fn sink(args: &RunArgs, config: &Config, store: PathBuf) -> anyhow::Result<Box<dyn Sink>> {
+    let store = StoreSink::new(store);
+    if args.source != Source::Jobs || config.jobs.broker.is_none() {
+        return Ok(Box::new(store));
+    }
+    let url = std::env::var("PHOTOFINISH_JOBS_URL").ok();
+    let queue = config.jobs_plan(&JobsFlags { url, every: None }).map_err(|error| {
+        let hint = error.hint();
+        output::error::hinted(error, hint)
+    })?;
+    Ok(Box::new(JobSink::new(store, queue)))
+}
+
 /// One runtime on the main thread: the program's life hangs on the thread that starts it.
-fn supervise(plan: Plan, sink: StoreSink, voice: &Voice) -> Result<Outcome, run::RunError> {
+fn supervise(plan: Plan, sink: Box<dyn Sink>, voice: &Voice) -> Result<Outcome, run::RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|cause| run::RunError::Setup { what: "the runtime", cause })?;
     let (_keep, stop) = tokio::sync::watch::channel(false);
@@ -127,7 +145,7 @@ fn supervise(plan: Plan, sink: StoreSink, voice: &Voice) -> Result<Outcome, run:
             voice.say(line);
         }
     };
-    runtime.block_on(run::run(plan, Box::new(sink), voice.clone(), tell, stop))
+    runtime.block_on(run::run(plan, sink, voice.clone(), tell, stop))
 }
 
 fn plan(args: RunArgs, config: &Config, spool: Spool) -> anyhow::Result<Plan> {

@@ -3,6 +3,9 @@
 use super::{Config, ConfigError, Span};
 use photofinish_jobs::{JobsError, Kind, Limits, Plan, Push};
 use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 /// A queue, of which race-built workers get every N-th job.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -34,6 +37,28 @@ pub(crate) struct JobsConfig {
     pub(crate) prefetch: Option<u16>,
     /// At which end of a list producers push.
     pub(crate) push: Option<End>,
+    /// Where `/metrics` and `/status` are served.
+    pub(crate) admin: Option<SocketAddr>,
+    /// Race-built workers that we start.
+    pub(crate) workers: Option<super::workers::WorkersConfig>,
+    /// What `hunt` builds and runs of it.
+    pub(crate) hunt: Option<HuntedConfig>,
+}
+
+/// The queue in a hunt: one program, which is the worker and may be the producer.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct HuntedConfig {
+    /// The folder of its Go module; that of the service when empty.
+    pub(crate) dir: Option<PathBuf>,
+    /// Its main package.
+    pub(crate) package: Option<String>,
+    /// Arguments of a worker; `{queue}` stands for the queue that it reads, `{url}` for where the broker is.
+    pub(crate) work: Vec<String>,
+    /// Arguments with which it writes some jobs and ends; the service is the producer when empty.
+    pub(crate) produce: Vec<String>,
+    /// Added to its environment; both work here too.
+    pub(crate) env: BTreeMap<String, String>,
 }
 
 /// What keeps the jobs.
@@ -52,6 +77,8 @@ pub(crate) enum BrokerName {
     Asynq,
     /// River, in Postgres.
     River,
+    /// A table in a SQLite file.
+    Sqlite,
 }
 
 /// An end of a list.
@@ -83,7 +110,7 @@ impl Config {
         let broker = jobs.broker.ok_or_else(|| {
             missing(
                 "jobs.broker",
-                "say under [jobs] what keeps the jobs: broker = \"redis-lists\", \"redis-streams\", \"asynq\", \"nats\", \"rabbitmq\" or \"river\"",
+                "say under [jobs] what keeps the jobs: broker = \"redis-lists\", \"redis-streams\", \"asynq\", \"nats\", \"rabbitmq\", \"river\" or \"sqlite\"",
             )
         })?;
         let kind = match broker {
@@ -93,6 +120,7 @@ impl Config {
             BrokerName::Rabbitmq => Kind::RabbitMq { prefetch: jobs.prefetch.unwrap_or(100) },
             BrokerName::Asynq => Kind::Asynq,
             BrokerName::River => Kind::River,
+            BrokerName::Sqlite => Kind::Sqlite,
         };
         if jobs.push.is_some() && !matches!(kind, Kind::RedisLists { .. }) {
             return Err(self.wrong("jobs.push", "is for redis-lists only", None));
@@ -103,7 +131,23 @@ impl Config {
         let source = jobs.source.clone().ok_or_else(|| {
             missing("jobs.source", "name the queue that producers write to: source = \"mail\"")
         })?;
-        let url = flags.url.clone().or_else(|| jobs.url.clone()).ok_or_else(|| {
+        let from_file = || {
+            let url = jobs.url.clone()?;
+            // A file is named as seen from the configuration.
+            Some(
+                match url
+                    .strip_prefix("sqlite:")
+                    .map(|path| path.strip_prefix("//").unwrap_or(path))
+                {
+                    Some(path) => {
+                        let path = self.path(Path::new(path));
+                        format!("sqlite:{}", std::path::absolute(&path).unwrap_or(path).display())
+                    }
+                    None => url,
+                },
+            )
+        };
+        let url = flags.url.clone().or_else(from_file).ok_or_else(|| {
             missing(
                 "jobs.url",
                 "say where the broker is: url = \"redis://127.0.0.1:6379/0\", or PHOTOFINISH_JOBS_URL",

@@ -11,6 +11,7 @@ mod line;
 pub(crate) mod proxy;
 mod value;
 pub(crate) mod word;
+pub(crate) mod workers;
 
 pub(crate) use value::{Bytes, Percent, Span, parse_span};
 

@@ -5,7 +5,7 @@ use super::stack::View;
 use super::style::{BOLD, CYAN, DIM, ago, clean, minute, of_state, paint, times, wrap};
 use super::table::short_id;
 use jiff::Timestamp;
-use photofinish_store::{Change, Finding, Seen, State};
+use photofinish_store::{Change, Finding, Linked, Seen, State};
 
 /// Builds, hosts and services shown.
 const PLACES: usize = 8;
@@ -96,6 +96,8 @@ fn facts(finding: &Finding, width: Option<usize>) -> String {
     fact("services", &places(&finding.services));
     fact("builds", &places(&finding.builds));
     fact("hosts", &places(&finding.hosts));
+    let label = if finding.jobs.len() > 1 { "jobs" } else { "job" };
+    fact(label, &jobs(&finding.jobs));
     fact("fixed in", &finding.fixed_in.as_deref().map(clean).unwrap_or_default());
     fact("muted", &finding.muted_until.map(|t| format!("until {}", minute(t))).unwrap_or_default());
     text
@@ -112,6 +114,25 @@ fn places(seen: &[Seen]) -> String {
         .collect();
     if seen.len() > PLACES {
         parts.push(format!("and {} more", seen.len() - PLACES));
+    }
+    parts.join(", ")
+}
+
+/// `settle 42 of settle_race`, and how many others it could have been.
+fn jobs(linked: &[Linked]) -> String {
+    let mut parts: Vec<String> = linked
+        .iter()
+        .take(PLACES)
+        .map(|Linked { job, among, .. }| {
+            let kind =
+                job.kind.as_deref().map(|kind| format!("{} ", clean(kind))).unwrap_or_default();
+            let among =
+                if *among > 1 { format!(" (or another of {among})") } else { String::new() };
+            format!("{kind}{} of {}{among}", clean(&job.id), clean(&job.queue))
+        })
+        .collect();
+    if linked.len() > PLACES {
+        parts.push(format!("and {} more", linked.len() - PLACES));
     }
     parts.join(", ")
 }

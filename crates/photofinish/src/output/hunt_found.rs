@@ -42,6 +42,9 @@ fn ways(outcome: &Outcome) -> Vec<Variant> {
     if outcome.catch.as_ref().is_some_and(|catch| !catch.looked.is_zero()) {
         ways.push(Variant::Catch);
     }
+    if outcome.jobs.is_some() {
+        ways.push(Variant::Jobs);
+    }
     ways
 }
 

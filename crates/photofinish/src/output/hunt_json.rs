@@ -1,7 +1,10 @@
 //! What a hunt came to, for programs. Keys are a promise: docs/json.md.
 
 use super::load_json;
-use photofinish_hunt::{CatchOutcome, Outcome, SeenFinding, Through, VariantOutcome};
+use photofinish_hunt::{
+    CatchOutcome, JobsOutcome, Outcome, SeenFinding, Through, Variant, VariantOutcome,
+};
+use photofinish_pool::Totals;
 use photofinish_store::Finding;
 use photofinish_store::json::{FindingJson, RaceJson};
 use serde_json::{Value, json};
@@ -18,6 +21,7 @@ pub(crate) fn print(outcome: &Outcome, findings: &[Finding]) -> std::io::Result<
         "variants": outcome.variants.iter().map(|each| variant(outcome, each)).collect::<Vec<_>>(),
         "proxy": outcome.through.as_ref().map(proxy),
         "catch": outcome.catch.as_ref().map(catch),
+        "jobs": outcome.jobs.as_ref().map(|each| jobs(outcome, each)),
         "go_version": outcome.go_version,
         "light": outcome.light,
     });
@@ -77,6 +81,35 @@ fn catch(catch: &CatchOutcome) -> Value {
         "samples": catch.samples,
         "share": catch.share,
         "failure": catch.failure,
+    })
+}
+
+/// What became of the queue.
+fn jobs(outcome: &Outcome, jobs: &JobsOutcome) -> Value {
+    let (findings, first) = outcome.found_by(Variant::Jobs);
+    let workers = |totals: &Totals| {
+        json!({
+            "starts": totals.starts,
+            "crashes": totals.crashes,
+            "recycled": totals.recycled,
+            "reports": totals.reports,
+            "peak_memory": totals.peak_memory,
+            "history_size": totals.history_size,
+        })
+    };
+    json!({
+        "source": jobs.source,
+        "broker": jobs.broker,
+        "every": jobs.every,
+        "seen": jobs.seen,
+        "race": jobs.to_race,
+        "handed_back": jobs.handed_back,
+        "normal_worker": workers(&jobs.normal),
+        "race_workers": workers(&jobs.race),
+        "findings": findings,
+        "first_finding_after_ms": first.map(|first| first.as_millis() as u64),
+        "log": jobs.log,
+        "failure": jobs.failure,
     })
 }
 

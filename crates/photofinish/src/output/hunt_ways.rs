@@ -2,7 +2,7 @@
 //! all cost, and what went wrong besides the findings.
 
 use super::style::{DIM, clean, paint, times};
-use photofinish_hunt::{CatchOutcome, Outcome, Through, Variant, VariantOutcome};
+use photofinish_hunt::{CatchOutcome, JobsOutcome, Outcome, Through, Variant, VariantOutcome};
 use photofinish_load::Summary;
 use photofinish_proxy::{MirrorFigures, VariantFigures};
 use std::time::Duration;
@@ -41,6 +41,18 @@ pub(super) fn table(outcome: &Outcome) -> String {
         let name = if outcome.through.is_some() { "  catch" } else { "catch" };
         text += &format!("{}\n", row(name, cells));
         text += &format!("{}\n", paint(DIM, &looked(catch)));
+    }
+    if let Some(jobs) = &outcome.jobs {
+        let [findings, first] = found(outcome, Variant::Jobs);
+        let requests = jobs.to_race.map_or_else(|| "-".to_owned(), |many| many.to_string());
+        let memory = format!("{} MiB", jobs.race.peak_memory >> 20);
+        let starts = jobs.race.starts.to_string();
+        let [none, no, not] = [(); 3].map(|()| String::new());
+        text += &format!(
+            "{}\n",
+            row("jobs", [findings, first, requests, none, no, not, memory, starts])
+        );
+        text += &format!("{}\n", paint(DIM, &sampled(jobs)));
     }
     for line in meaning(outcome) {
         text += &format!("{}\n", paint(DIM, &line));
@@ -113,7 +125,7 @@ fn figures(through: &Through, variant: Variant) -> Option<&VariantFigures> {
         Variant::Stable => Some(&status.stable),
         Variant::Canary => status.canary.as_ref().map(|canary| &canary.variant),
         Variant::Mirror => status.mirrors.first().map(|mirror| &mirror.variant),
-        Variant::Race | Variant::Catch => None,
+        Variant::Race | Variant::Catch | Variant::Jobs => None,
     }
 }
 
@@ -184,6 +196,21 @@ fn looked(catch: &CatchOutcome) -> String {
     )
 }
 
+/// What became of the queue.
+fn sampled(jobs: &JobsOutcome) -> String {
+    let many = match (jobs.to_race, jobs.seen) {
+        (Some(race), Some(seen)) => format!("{race} of {seen} jobs"),
+        _ => format!("one of each {} jobs", jobs.every),
+    };
+    format!(
+        "jobs: {many} of {} ({}) went to the race workers, {} back to the normal one; their log: {}",
+        clean(&jobs.source),
+        jobs.broker,
+        jobs.handed_back,
+        jobs.log.display(),
+    )
+}
+
 /// What the detector costs a service that has the machine to itself, measured.
 fn price_alone(stable: &VariantOutcome, race: &VariantOutcome) -> Option<String> {
     let (of_stable, of_race) = (stable.load.as_ref()?, race.load.as_ref()?);
@@ -236,6 +263,24 @@ pub(super) fn symptoms(outcome: &Outcome, max_error_rate: f64) -> Vec<String> {
     if let Some(failure) = outcome.catch.as_ref().and_then(|catch| catch.failure.as_ref()) {
         symptoms.push(format!("catch could not look at the normal build: {}", clean(failure)));
     }
+    if let Some(jobs) = &outcome.jobs {
+        if let Some(failure) = &jobs.failure {
+            symptoms.push(format!(
+                "the queue {} could not be sampled: {}",
+                clean(&jobs.source),
+                clean(failure)
+            ));
+        } else if jobs.seen == Some(0) {
+            let log = jobs.log.display();
+            symptoms.push(format!("no job came to {}; its log: {log}", clean(&jobs.source)));
+        }
+        for (name, totals) in [("normal worker", &jobs.normal), ("race workers", &jobs.race)] {
+            if totals.crashes > 0 {
+                let (crashed, log) = (times(totals.crashes), jobs.log.display());
+                symptoms.push(format!("the {name} crashed {crashed}; its log: {log}"));
+            }
+        }
+    }
     for variant in &outcome.variants {
         let (name, log) = (build_name(variant.variant), variant.log.display());
         if variant.starts > 1 {
@@ -262,5 +307,6 @@ pub(super) fn build_name(variant: Variant) -> &'static str {
         Variant::Canary => "canary",
         Variant::Mirror => "mirror",
         Variant::Catch => "catch",
+        Variant::Jobs => "race worker",
     }
 }

@@ -1,5 +1,7 @@
 //! What `jobs` says: lines of its log, and how the queues stand.
 
+use crate::config::workers::Scaling;
+
 use super::style::{BOLD, DIM, clean, paint};
 use photofinish_jobs::{HandedBack, Look, Plan, Summary, Undone};
 use serde_json::{Value, json};
@@ -79,7 +81,12 @@ pub(crate) fn undone(plan: &Plan, undone: Undone) -> Vec<String> {
 }
 
 /// How the queues stand, for a person.
-pub(crate) fn status(plan: &Plan, look: &Look) -> String {
+pub(crate) fn status(
+    plan: &Plan,
+    look: &Look,
+    scaling: &Scaling,
+    findings: Option<usize>,
+) -> String {
     let mut text = format!(
         "{} {} at {}, one of each {} to {}\n",
         paint(BOLD, &clean(&plan.source)),
@@ -124,6 +131,10 @@ pub(crate) fn status(plan: &Plan, look: &Look) -> String {
             );
         }
     }
+    if let Some(findings) = findings {
+        line("findings", format!("{findings} seen by race workers"));
+    }
+    line("scaling", sentence(scaling));
     let back = look.handed_back;
     if back.total() > 0 {
         line("handed back", handed_back(back).replace("back to the normal workers: ", ""));
@@ -133,6 +144,27 @@ pub(crate) fn status(plan: &Plan, look: &Look) -> String {
         text.push('\n');
     }
     text
+}
+
+/// The numbers that a KEDA trigger wants, in its words.
+fn sentence(scaling: &Scaling) -> String {
+    let Scaling { least, most, lag, slowdown, is_measured } = scaling;
+    let how = if *is_measured { "measured" } else { "assumed" };
+    format!(
+        "lag threshold {lag} a worker, minReplicaCount {least}, maxReplicaCount {most} (a race build takes {slowdown:.1} \
+         times as long, {how})"
+    )
+}
+
+/// The same, for programs.
+pub(crate) fn scaling_json(scaling: &Scaling) -> Value {
+    json!({
+        "lag_threshold": scaling.lag,
+        "min_replicas": scaling.least,
+        "max_replicas": scaling.most,
+        "slowdown": scaling.slowdown,
+        "slowdown_measured": scaling.is_measured,
+    })
 }
 
 fn sampler(look: &Look) -> String {

@@ -22,6 +22,8 @@ pub(crate) mod inspect_views;
 mod inspect_waits;
 pub(crate) mod inspect_watch;
 pub(crate) mod jobs;
+pub(crate) mod jobs_metrics;
+pub(crate) mod jobs_pool;
 pub(crate) mod load;
 pub(crate) mod load_json;
 pub(crate) mod load_live;

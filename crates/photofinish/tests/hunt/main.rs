@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod kills;
+mod queue;
 mod support;
 mod ways;
 

@@ -10,6 +10,8 @@ mod matrix;
 mod nats;
 mod rabbitmq;
 mod river;
+mod river_workers;
+mod settler;
 mod streams;
 mod support;
 mod workers;

@@ -32,11 +32,21 @@ impl House {
         self
     }
 
+    /// A file of the folder.
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
     fn command(&self, words: &[&str]) -> Command {
+        self.plain(&[&["jobs"], words].concat())
+    }
+
+    fn plain(&self, words: &[&str]) -> Command {
         let mut command = Command::new(PHOTOFINISH);
         command.current_dir(self.folder.path()).env_remove("PHOTOFINISH_JOBS_URL");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.arg("jobs").args(words);
+        command.env_remove("PHOTOFINISH_STORE").env_remove("PHOTOFINISH_SPOOL");
+        command.args(words);
         command
     }
 
@@ -54,7 +64,12 @@ impl House {
 
     /// `photofinish jobs WORDS` to its end; what it said on stdout and stderr.
     pub(crate) fn jobs(&self, words: &[&str]) -> (Option<i32>, String) {
-        let Output { status, stdout, stderr } = self.command(words).output().unwrap();
+        self.photofinish(&[&["jobs"], words].concat())
+    }
+
+    /// `photofinish WORDS` to its end; what it said on stdout and stderr.
+    pub(crate) fn photofinish(&self, words: &[&str]) -> (Option<i32>, String) {
+        let Output { status, stdout, stderr } = self.plain(words).output().unwrap();
         let said = [stdout, stderr].concat();
         (status.code(), String::from_utf8_lossy(&said).into_owned())
     }

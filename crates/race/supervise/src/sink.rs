@@ -25,7 +25,7 @@ pub struct Sighted {
     pub host: String,
     /// The process that printed it.
     pub pid: u32,
-    /// When it was seen; for one that was found after a crash, when its file last changed.
+    /// When its file last changed: who prints a race does so in the middle of it.
     pub at: SystemTime,
 }
 

@@ -25,6 +25,17 @@ pub(crate) trait Broker {
     /// How the queues stand; `whole` with what a person wants to see and the gate does not need.
     async fn look(&mut self, whole: bool) -> Result<Look, JobsError>;
 
+    /// The jobs that workers of the race queue had at a time, as far as the broker can tell.
+    async fn in_flight(&mut self, when: When) -> Result<Vec<InFlight>, JobsError> {
+        let _ = when;
+        Ok(Vec::new())
+    }
+
+    /// How long jobs took lately, where the broker keeps it.
+    async fn pace(&mut self) -> Result<Option<Pace>, JobsError> {
+        Ok(None)
+    }
+
     /// Notes that nobody samples any more, and why.
     async fn leave(&mut self, mode: &'static str) -> Result<(), JobsError>;
 
@@ -41,6 +52,46 @@ pub(crate) struct Wish {
     pub(crate) room: u64,
     /// Why, for `jobs status`.
     pub(crate) mode: &'static str,
+}
+
+/// A moment at which a worker said something.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct When {
+    /// Milliseconds since 1970.
+    pub(crate) at: i64,
+    /// It may have been so much earlier or later.
+    pub(crate) slack: Duration,
+}
+
+/// A job that a worker of the race queue had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InFlight {
+    /// Its id, as the broker writes it.
+    pub id: String,
+    /// What it is to do, where the broker knows.
+    pub kind: Option<String>,
+    /// Who had it, as the worker calls itself, where the broker knows.
+    pub worker: Option<String>,
+}
+
+/// How long a job took lately, as a mean.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// With the normal workers.
+    pub main: Duration,
+    /// With the race build's.
+    pub race: Duration,
+}
+
+impl Pace {
+    /// So many jobs on each side say something.
+    pub(crate) const ENOUGH: i64 = 20;
+
+    /// How many times longer a job takes in the race build.
+    pub fn slowdown(self) -> f64 {
+        let main = self.main.as_secs_f64().max(1e-4);
+        (self.race.as_secs_f64() / main).clamp(1.0, 100.0)
+    }
 }
 
 /// What goes back.

@@ -65,6 +65,10 @@ impl JobsError {
                 "write it like redis://127.0.0.1:6379/0, nats://127.0.0.1:4222 or postgres://user@127.0.0.1/app"
                     .to_owned(),
             ),
+            JobsError::Connect { broker: "SQLite", .. } => Some(
+                "check that its folder can be written; the file is made by the first `photofinish jobs`"
+                    .to_owned(),
+            ),
             JobsError::Connect { broker, .. } => {
                 Some(format!("check that {broker} runs there, and that `url` names it"))
             }

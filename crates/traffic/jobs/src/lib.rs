@@ -9,7 +9,7 @@
 //!
 //! Not here: building and running the workers (`supervise`), flags and tables (the binary's
 //! `commands/jobs`), and any idea of a race. Start at [`sample`], then `broker` (what a broker has to
-//! be able to do), then `redis` and `river` (what each does).
+//! be able to do), then `redis`, `river` and `sqlite` (what each does).
 
 #![forbid(unsafe_code)]
 
@@ -23,9 +23,10 @@ mod redis;
 mod river;
 mod rule;
 mod sampler;
+mod sqlite;
 
-pub use broker::{Counts, HandedBack, Look, Undone};
+pub use broker::{Counts, HandedBack, InFlight, Look, Pace, Undone};
 pub use error::JobsError;
 pub use plan::{Kind, Limits, Plan, Push};
 pub use rule::pick;
-pub use sampler::{Event, Summary, sample, status, undo};
+pub use sampler::{Event, Summary, Workers, in_flight, pace, sample, status, undo};

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct Plan {
     /// Where jobs wait, and how they are kept there.
     pub kind: Kind,
-    /// `redis://…` or `postgres://…`; may hold a password, which no message of ours repeats.
+    /// `redis://…`, `postgres://…` or `sqlite:FILE`; may hold a password, which no message of ours repeats.
     pub url: String,
     /// What producers write to.
     pub source: String,
@@ -44,6 +44,8 @@ pub enum Kind {
     Asynq,
     /// The table of riverqueue.com in Postgres.
     River,
+    /// A table of our own in a SQLite file, for whoever has no broker.
+    Sqlite,
 }
 
 /// An end of a Redis list.
@@ -94,12 +96,13 @@ impl Kind {
             Kind::RabbitMq { .. } => "rabbitmq",
             Kind::Asynq => "asynq",
             Kind::River => "river",
+            Kind::Sqlite => "sqlite",
         }
     }
 
     /// Whether jobs stay where producers put them, all but the chosen ones; else all pass through us.
     pub fn in_place(self) -> bool {
-        matches!(self, Kind::River)
+        matches!(self, Kind::River | Kind::Sqlite)
     }
 
     /// What holds, in a sentence each; `docs/jobs.md` has the table, the tests prove it.
@@ -141,6 +144,12 @@ impl Kind {
                 "order is kept in each queue",
                 "a job that fails in the race queue is never discarded there for good",
             ],
+            Kind::Sqlite => &[
+                "no job is lost or doubled: a job's queue is chosen in the producer's own transaction",
+                "exactly one of each N while a sampler runs, less what did not fit, none while none does",
+                "order is kept in each queue; a job that goes back is taken as old as it is",
+                "a job that fails in the race queue never dies there",
+            ],
         }
     }
 }
@@ -157,7 +166,11 @@ impl Plan {
                 return Err(wrong(key, "has no name"));
             }
         }
-        if !self.url.contains("://") {
+        if self.kind == Kind::Sqlite {
+            if self.place().is_empty() {
+                return Err(wrong("url", "names no file, as in sqlite:jobs.db"));
+            }
+        } else if !self.url.contains("://") {
             return Err(wrong(
                 "url",
                 "is no URL, like redis://127.0.0.1:6379/0 or postgres://app@127.0.0.1/app",
@@ -196,8 +209,19 @@ impl Plan {
         Ok(())
     }
 
+    /// `text` with what workers need to know of the queue: `{queue}` is its name, `{url}` where the broker is
+    /// (a file's path, without the scheme).
+    pub fn fill(&self, text: &str, queue: &str) -> String {
+        let url = if self.kind == Kind::Sqlite { self.place() } else { self.url.clone() };
+        text.replace("{queue}", queue).replace("{url}", &url)
+    }
+
     /// Where the broker is, without what is secret.
     pub fn place(&self) -> String {
+        if self.kind == Kind::Sqlite {
+            let path = self.url.strip_prefix("sqlite:").unwrap_or(&self.url);
+            return path.strip_prefix("//").unwrap_or(path).to_owned();
+        }
         let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
         let rest = rest.split(['/', '?']).next().unwrap_or(rest);
         rest.rsplit_once('@').map_or(rest, |(_, host)| host).to_owned()
@@ -225,6 +249,10 @@ mod tests {
         assert_eq!(plan().place(), "10.0.0.7:6379");
         let url = "postgres://a:p%40ss@db.internal/app?sslmode=disable".to_owned();
         assert_eq!(Plan { url, ..plan() }.place(), "db.internal");
+        for url in ["sqlite:/var/lib/app/jobs.db", "sqlite:///var/lib/app/jobs.db"] {
+            let plan = Plan { url: url.to_owned(), kind: Kind::Sqlite, ..plan() };
+            assert_eq!(plan.place(), "/var/lib/app/jobs.db");
+        }
     }
 
     #[test]

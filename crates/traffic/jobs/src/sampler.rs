@@ -3,7 +3,7 @@
 //! A broker that goes away is waited for: nothing is lost meanwhile, since a step happened whole or not
 //! at all. Start at [`sample`].
 
-use crate::broker::{Broker, HandedBack, Look, Undone};
+use crate::broker::{Broker, HandedBack, InFlight, Look, Pace, Undone, When};
 use crate::error::JobsError;
 use crate::gate::Gate;
 use crate::nats::Nats;
@@ -11,11 +11,15 @@ use crate::plan::{Kind, Plan};
 use crate::rabbitmq::Rabbit;
 use crate::redis::{Asynq, Lists, Streams};
 use crate::river::River;
+use crate::sqlite::Sqlite;
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How often it is looked how the queues stand.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How often it is asked how long jobs take.
+const PACE: Duration = Duration::from_secs(30);
 
 /// How long a broker that is away is left alone: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -33,10 +37,42 @@ pub enum Event {
     Mode(&'static str),
     /// Jobs went back to the normal workers.
     HandedBack(HandedBack),
+    /// A step sent jobs to their sides.
+    Moved {
+        /// How many.
+        jobs: u64,
+        /// How long the broker took.
+        took: Duration,
+    },
     /// The broker went away; it is asked again until it is back.
     Away(JobsError),
     /// It is back.
     Back,
+}
+
+/// Race-built workers that somebody looks after.
+pub trait Workers {
+    /// Hears how the queues stand, twice a second; returns how many workers can take jobs, none where
+    /// nobody knows. Waits for nothing.
+    fn follow(&mut self, look: &Look) -> Option<usize>;
+
+    /// Hears, now and then, how long jobs took lately.
+    fn paced(&mut self, pace: Pace) {
+        let _ = pace;
+    }
+
+    /// Ends them, and returns when they have. Called once nothing more is sent to them, and before what
+    /// still waits for them goes back.
+    fn stop(&mut self);
+}
+
+/// Workers that look after themselves.
+impl Workers for () {
+    fn follow(&mut self, _look: &Look) -> Option<usize> {
+        None
+    }
+
+    fn stop(&mut self) {}
 }
 
 /// What one run of the sampler did.
@@ -76,12 +112,16 @@ macro_rules! with_broker {
                 let $broker = River::open($plan).await?;
                 $body
             }
+            Kind::Sqlite => {
+                let $broker = Sqlite::open($plan).await?;
+                $body
+            }
         }
     };
 }
 
-/// Samples until `stop` is over, and returns after the step that is under way. With `hand_back`, what
-/// waits for the race build's workers then goes to the normal ones.
+/// Samples until `stop` is over, and returns after the step that is under way, once `workers` have ended.
+/// With `hand_back`, what waits for the race build's workers then goes to the normal ones.
 ///
 /// # Errors
 /// A plan that makes no sense, or a broker that cannot be reached or refuses at the start; later it is
@@ -90,10 +130,11 @@ pub async fn sample(
     plan: &Plan,
     stop: impl Future<Output = ()>,
     hand_back: bool,
+    workers: &mut dyn Workers,
     mut tell: impl FnMut(Event),
 ) -> Result<Summary, JobsError> {
     plan.check()?;
-    with_broker!(plan, |broker| run(broker, plan, stop, hand_back, &mut tell).await)
+    with_broker!(plan, |broker| run(broker, plan, stop, hand_back, workers, &mut tell).await)
 }
 
 /// How the queues of a plan stand, whether or not anybody samples.
@@ -105,6 +146,45 @@ pub async fn status(plan: &Plan) -> Result<Look, JobsError> {
     with_broker!(plan, |broker| {
         let mut broker = broker;
         broker.look(true).await
+    })
+}
+
+/// The jobs that workers of the race queue were at when one of them, the process `pid`, printed something at
+/// `at`, give or take `slack`: its own, where the broker knows who had which, else all of them; none where
+/// it cannot tell.
+///
+/// # Errors
+/// As [`sample`].
+pub async fn in_flight(
+    plan: &Plan,
+    pid: u32,
+    at: SystemTime,
+    slack: Duration,
+) -> Result<Vec<InFlight>, JobsError> {
+    plan.check()?;
+    let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    let when = When { at: i64::try_from(at).unwrap_or(i64::MAX), slack };
+    let mut jobs = with_broker!(plan, |broker| {
+        let mut broker = broker;
+        broker.in_flight(when).await?
+    });
+    let own = format!(":{pid}");
+    let is_own = |job: &InFlight| job.worker.as_ref().is_some_and(|worker| worker.ends_with(&own));
+    if jobs.iter().any(is_own) {
+        jobs.retain(is_own);
+    }
+    Ok(jobs)
+}
+
+/// How long jobs took lately, where the broker keeps it.
+///
+/// # Errors
+/// As [`sample`].
+pub async fn pace(plan: &Plan) -> Result<Option<Pace>, JobsError> {
+    plan.check()?;
+    with_broker!(plan, |broker| {
+        let mut broker = broker;
+        broker.pace().await
     })
 }
 
@@ -138,6 +218,7 @@ async fn run<B: Broker>(
     plan: &Plan,
     stop: impl Future<Output = ()>,
     hand_back: bool,
+    workers: &mut dyn Workers,
     tell: &mut impl FnMut(Event),
 ) -> Result<Summary, JobsError> {
     let mut stop = pin!(stop);
@@ -146,9 +227,18 @@ async fn run<B: Broker>(
     let mut summary = Summary::default();
     let mut gate = Gate::new(plan.every, plan.limits, Instant::now());
     let mut next_look = Instant::now();
+    let mut next_pace = Instant::now() + PACE;
     let mut pause: Option<Duration> = None;
     loop {
-        let outcome = turn(&mut broker, &mut gate, &mut next_look, &mut summary, tell).await;
+        let outcome =
+            turn(&mut broker, &mut gate, workers, &mut next_look, &mut summary, tell).await;
+        if outcome.is_ok() && Instant::now() >= next_pace {
+            next_pace = Instant::now() + PACE;
+            // What it says is of use, and not needed.
+            if let Ok(Some(pace)) = broker.pace().await {
+                workers.paced(pace);
+            }
+        }
         let wait = match outcome {
             Ok(idle) => {
                 if pause.take().is_some() {
@@ -174,7 +264,7 @@ async fn run<B: Broker>(
             break;
         }
     }
-    end(&mut broker, &gate, hand_back, &mut summary).await?;
+    end(&mut broker, &gate, workers, hand_back, &mut summary).await?;
     Ok(summary)
 }
 
@@ -182,6 +272,7 @@ async fn run<B: Broker>(
 async fn turn<B: Broker>(
     broker: &mut B,
     gate: &mut Gate,
+    workers: &mut dyn Workers,
     next_look: &mut Instant,
     summary: &mut Summary,
     tell: &mut impl FnMut(Event),
@@ -189,12 +280,17 @@ async fn turn<B: Broker>(
     let looks = Instant::now() >= *next_look;
     if looks {
         let look = broker.look(false).await?;
-        if gate.see(&look, Instant::now()) {
+        let nobody = workers.follow(&look) == Some(0);
+        if gate.see(&look, nobody, Instant::now()) {
             tell(Event::Mode(gate.mode()));
         }
         *next_look = Instant::now() + LOOK;
     }
+    let began = Instant::now();
     let moved = broker.step(gate.wish()).await?;
+    if moved > 0 {
+        tell(Event::Moved { jobs: moved, took: began.elapsed() });
+    }
     if looks {
         // After the step, so that nothing more follows what goes back.
         let back = broker.hand_back(gate.hand_back()).await?;
@@ -211,11 +307,13 @@ async fn turn<B: Broker>(
 async fn end<B: Broker>(
     broker: &mut B,
     gate: &Gate,
+    workers: &mut dyn Workers,
     hand_back: bool,
     summary: &mut Summary,
 ) -> Result<(), JobsError> {
     // One that is away just now is left as it is: its lease ends, or the next sampler goes on.
     let left = broker.leave(ENDED).await;
+    workers.stop();
     if !hand_back {
         return Ok(());
     }

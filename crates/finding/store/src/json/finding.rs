@@ -52,8 +52,26 @@ pub struct FindingJson {
     pub muted_until: Option<String>,
     /// The sighting that tells most.
     pub race: RaceJson,
+    /// Jobs that were under way when it was seen, of the latest sighting in front.
+    #[serde(default)]
+    pub jobs: Vec<JobJson>,
     /// What happened to it, oldest first.
     pub history: Vec<ChangeJson>,
+}
+
+/// A job that was under way when a finding was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobJson {
+    /// When the finding was seen.
+    pub at: String,
+    /// The queue that it was taken from.
+    pub queue: String,
+    /// Its id, as its broker writes it.
+    pub id: String,
+    /// What it is to do, where its broker knows.
+    pub kind: Option<String>,
+    /// So many jobs were under way then, this one included.
+    pub among: u32,
 }
 
 /// A change of state.
@@ -97,6 +115,17 @@ impl From<&Finding> for FindingJson {
             fixed_in: finding.fixed_in.clone(),
             muted_until: finding.muted_until.map(|until| until.to_string()),
             race,
+            jobs: finding
+                .jobs
+                .iter()
+                .map(|linked| JobJson {
+                    at: linked.at.to_string(),
+                    queue: linked.job.queue.clone(),
+                    id: linked.job.id.clone(),
+                    kind: linked.job.kind.clone(),
+                    among: linked.among,
+                })
+                .collect(),
             history: finding
                 .history
                 .iter()

@@ -3,9 +3,11 @@
 //! All of them run inside the transaction of [`Store::record_all`](crate::Store::record_all).
 
 use crate::error::StoreError;
+use crate::filter::words_of;
 use crate::finding::{sample_rank, title_of};
 use crate::json::RaceJson;
 use crate::lifecycle::State;
+use crate::list::HOUR;
 use crate::owners::OwnerRules;
 use crate::read::{json_error, word};
 use crate::sighting::NewSighting;
@@ -168,6 +170,12 @@ impl Writer<'_> {
                 "INSERT INTO sighting (key, finding, tally, at, pid) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute(params![sighting.key, row.id, tally, at, sighting.pid])?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO activity (finding, hour, count) VALUES (?1, ?2, 1)
+                 ON CONFLICT DO UPDATE SET count = count + 1",
+            )?
+            .execute(params![row.id, at / HOUR])?;
         Ok(())
     }
 
@@ -196,6 +204,8 @@ impl Writer<'_> {
         }
         let rank = sample_rank(sighting.race);
         if rank > row.sample_rank {
+            let title = title_of(sighting.race);
+            self.keep_words(row, &words_of(fingerprint, &title, sighting.race))?;
             let json = serde_json::to_string(&RaceJson::from(sighting.race))
                 .map_err(|cause| json_error(fingerprint, cause))?;
             keep("sample", &json)?;
@@ -204,15 +214,22 @@ impl Writer<'_> {
                     "UPDATE finding SET sample_rank = ?2, title = ?3, pattern = ?4 WHERE id = ?1",
                 )
                 .and_then(|mut s| {
-                    s.execute(params![
-                        row.id,
-                        rank,
-                        title_of(sighting.race),
-                        self.pattern(sighting.race).word()
-                    ])
+                    s.execute(params![row.id, rank, title, self.pattern(sighting.race).word()])
                 })
                 .map_err(|e| self.error(e))?;
         }
+        Ok(())
+    }
+
+    /// What the finding is searched by from now on.
+    fn keep_words(&self, row: &Row, words: &str) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO search (finding, words) VALUES (?1, ?2)
+                 ON CONFLICT DO UPDATE SET words = ?2",
+            )
+            .and_then(|mut statement| statement.execute(params![row.id, words]))
+            .map_err(|e| self.error(e))?;
         Ok(())
     }
 

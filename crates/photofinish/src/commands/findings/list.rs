@@ -31,6 +31,12 @@ pub(super) struct FilterArgs {
     /// Only of this pattern, as the table shows it (may be repeated)
     #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     pattern: Vec<Pattern>,
+    /// Only seen in this service (may be repeated)
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    service: Vec<String>,
+    /// Only owned by this team or person, as CODEOWNERS writes it (may be repeated)
+    #[arg(long, value_name = "OWNER", value_delimiter = ',')]
+    owner: Vec<String>,
     /// Only seen since: 2h, 3d, 2026-11-21
     #[arg(long, value_name = "TIME", value_parser = time::before_now)]
     since: Option<Timestamp>,
@@ -68,6 +74,8 @@ impl FilterArgs {
             states: self.state,
             sources: self.source,
             patterns: self.pattern,
+            services: self.service,
+            owners: self.owner,
             since: self.since,
             words: self.words,
         };

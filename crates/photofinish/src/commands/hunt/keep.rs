@@ -1,8 +1,9 @@
 //! What a hunt sees, into the store.
 
+use crate::job_sink::JobSink;
 use crate::proxy_findings::{DiffFindings, Named, Pace};
 use crate::sink::StoreSink;
-use photofinish_hunt::{Keep, Sink, Tell};
+use photofinish_hunt::{Keep, Sink, Sinks, Tell};
 use std::time::Duration;
 
 /// A store, for a hunt of one service.
@@ -14,6 +15,11 @@ pub(super) struct StoreKeep {
 impl Keep for StoreKeep {
     fn sink(&mut self) -> Box<dyn Sink> {
         Box::new(self.store.another())
+    }
+
+    fn job_sinks(&mut self, queue: &photofinish_jobs::Plan) -> Sinks {
+        let (store, queue) = (self.store.another(), queue.clone());
+        Box::new(move || Box::new(JobSink::new(store.another(), queue.clone())))
     }
 
     fn differences(&mut self, sink: Box<dyn Sink>, build: Option<&str>) -> std::io::Result<Tell> {

@@ -1,10 +1,11 @@
 //! From flags and `photofinish.toml` to a [`Plan`].
 
 use super::HuntArgs;
+use crate::config::jobs::JobsFlags;
 use crate::config::{Config, Percent, RequestConfig};
 use crate::output::error::{Hint, hinted};
 use anyhow::Context;
-use photofinish_hunt::{Place, Plan, Service};
+use photofinish_hunt::{Jobs, Place, Plan, Service};
 use photofinish_load::{Load, OkStatus, Ramp, Request};
 use photofinish_supervise::build::{self, Light};
 use photofinish_supervise::spool::Spool;
@@ -29,6 +30,7 @@ pub(super) fn plan(
     let baseline = args.load.baseline.or(config.hunt.baseline).map(|span| span.0);
     let load = load(&args, config, &service.place);
     let dir = dir(&args, config);
+    let jobs = jobs(&args, config, &dir, &service.name)?;
     let catch = catch.map(|budget| catch_command(budget, duration, &service.name, store));
     let plan = Plan {
         folder: dir.clone(),
@@ -39,6 +41,7 @@ pub(super) fn plan(
         spool,
         launcher: crate::launcher()?,
         catch: catch.transpose()?,
+        jobs,
         load,
         duration,
         baseline: baseline.unwrap_or_else(|| (duration / 6).min(LONGEST_BASELINE)),
@@ -118,6 +121,43 @@ fn service(args: &HuntArgs, config: &Config) -> anyhow::Result<Service> {
 fn name_of(package: &str, dir: &Path) -> String {
     let last = Path::new(package).file_name().or_else(|| dir.file_name());
     last.map_or_else(|| "service".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// The queue, if the configuration says what to hunt of it.
+fn jobs(
+    args: &HuntArgs,
+    config: &Config,
+    service: &Path,
+    name: &str,
+) -> anyhow::Result<Option<Jobs>> {
+    let Some(hunt) = &config.jobs.hunt else { return Ok(None) };
+    if hunt.work.is_empty() {
+        return Err(anyhow::anyhow!("`jobs.hunt.work` is missing")).context(Hint(
+            "say with which arguments the program is a worker: work = [\"work\", \"-queue={queue}\"]".to_owned(),
+        ));
+    }
+    let url = std::env::var("PHOTOFINISH_JOBS_URL").ok();
+    let queue = config.jobs_plan(&JobsFlags { url, every: None }).map_err(|error| {
+        let hint = error.hint();
+        hinted(error, hint)
+    })?;
+    let named = hunt.dir.as_ref().map(|dir| config.path(dir));
+    let dir =
+        named.map_or_else(|| service.to_owned(), |dir| std::path::absolute(&dir).unwrap_or(dir));
+    let package = hunt.package.clone().unwrap_or_else(|| ".".to_owned());
+    let own = match hunt.dir {
+        Some(_) => name_of(&package, &dir),
+        None => name.to_owned(),
+    };
+    Ok(Some(Jobs {
+        queue,
+        build: build::Plan { packages: vec![package], ..build(args, config, dir.clone()) },
+        name: own,
+        work: hunt.work.clone(),
+        produce: hunt.produce.clone(),
+        env: hunt.env.clone(),
+        folder: dir,
+    }))
 }
 
 fn build(args: &HuntArgs, config: &Config, dir: PathBuf) -> build::Plan {

@@ -1,19 +1,25 @@
 //! `photofinish jobs`: a queue whose every N-th job goes to race-built workers.
 
+mod admin;
+mod figures;
+mod pool;
 mod run;
 mod status;
 mod undo;
 
-use crate::config::Config;
+use super::place::StoreArgs;
 use crate::config::jobs::JobsFlags;
+use crate::config::{Config, ConfigError};
 use crate::exit::ExitStatus;
 use crate::output::error::hinted;
 use photofinish_jobs::{JobsError, Plan};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Give race-built workers one of each N jobs of a queue; nothing is lost, nothing is run twice by it
 ///
-/// Which queue is said under [jobs] of the configuration. SIGTERM ends it after the step under way;
+/// Which queue is said under [jobs] of the configuration, which race-built workers to start under
+/// [jobs.workers]; without it they are somebody else's affair. SIGTERM ends it after the step under way;
 /// whoever is killed at any moment loses nothing, and several may run at once. Exit status: 0 ended
 /// in good order, 2 could not run.
 #[derive(Debug, clap::Args)]
@@ -26,9 +32,15 @@ pub(crate) struct JobsArgs {
     /// One of so many jobs [default: jobs.every of the configuration, else 10]
     #[arg(long, value_name = "N")]
     every: Option<u32>,
-    /// At the end, give what waits for the race build's workers to the normal ones
+    /// At the end, give what waits for the race build's workers to the normal ones; always so where
+    /// they end with us, being those of [jobs.workers]
     #[arg(long)]
     hand_back: bool,
+    /// Serve /metrics and /status here [default: jobs.admin of the configuration, else nowhere]
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<SocketAddr>,
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -52,20 +64,27 @@ pub(super) struct Flags {
 
 impl Flags {
     fn plan(&self, every: Option<u32>) -> anyhow::Result<Plan> {
+        self.read(every).map(|(_, plan)| plan)
+    }
+
+    fn read(&self, every: Option<u32>) -> anyhow::Result<(Config, Plan)> {
         let config = Config::load(self.config.as_deref())?;
         let flags = JobsFlags { url: self.url.clone(), every };
-        config.jobs_plan(&flags).map_err(|error| {
-            let hint = error.hint();
-            hinted(error, hint)
-        })
+        let plan = config.jobs_plan(&flags).map_err(refused)?;
+        Ok((config, plan))
     }
+}
+
+fn refused(error: ConfigError) -> anyhow::Error {
+    let hint = error.hint();
+    hinted(error, hint)
 }
 
 pub(crate) fn jobs(args: JobsArgs) -> anyhow::Result<ExitStatus> {
     match args.command {
         Some(JobsCommand::Status(args)) => status::status(&args),
         Some(JobsCommand::Undo(args)) => undo::undo(&args),
-        None => run::run(&args.flags.plan(args.every)?, args.hand_back),
+        None => run::run(args),
     }
 }
 

@@ -27,6 +27,7 @@ fn finding(id: &str, title: &str, state: State) -> Finding {
         race: Race::new(Kind::DataRace, Detector::GoRace, "DATA RACE"),
         first_raw: String::new(),
         latest_raw: String::new(),
+        jobs: Vec::new(),
         history: vec![],
     }
 }

@@ -55,7 +55,6 @@ impl Collector {
             }
         };
         let written = fs::metadata(&tail.path).and_then(|meta| meta.modified());
-        let at = if self.left_over { written.ok() } else { None };
         Sighted {
             key: format!("{}/{}#{generation}@{}", manifest.run, tail.name, report.range.start),
             race,
@@ -64,7 +63,7 @@ impl Collector {
             build: manifest.build.clone(),
             host: manifest.host.clone(),
             pid,
-            at: at.unwrap_or_else(SystemTime::now),
+            at: written.unwrap_or_else(|_| SystemTime::now()),
         }
     }
 }

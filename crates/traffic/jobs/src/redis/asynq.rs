@@ -8,7 +8,7 @@
 //! Not done: groups (aggregation needs a server that reads the source).
 
 use super::{BATCH, IDLE, Redis, script, state_key};
-use crate::broker::{Broker, HandBack, HandedBack, Look, Undone, Wish};
+use crate::broker::{Broker, HandBack, HandedBack, InFlight, Look, Undone, When, Wish};
 use crate::error::JobsError;
 use crate::plan::Plan;
 use redis::Script;
@@ -27,6 +27,7 @@ pub(crate) struct Asynq {
     step: Script,
     back: Script,
     undo: Script,
+    running: Script,
 }
 
 impl Asynq {
@@ -40,6 +41,7 @@ impl Asynq {
             step: script(&[RULE, HEAD, ASYNQ, include_str!("asynq_step.lua")]),
             back: script(&[HEAD, ASYNQ, include_str!("asynq_back.lua")]),
             undo: script(&[ASYNQ, include_str!("asynq_undo.lua")]),
+            running: script(&[ASYNQ, include_str!("asynq_running.lua")]),
         })
     }
 
@@ -91,6 +93,13 @@ impl Broker for Asynq {
         let main = self.length("LLEN", Queue::Main, "pending").await?;
         let race = self.length("LLEN", Queue::Race, "pending").await?;
         Ok(self.redis.state(&self.state).await?.look(source, main, race))
+    }
+
+    async fn in_flight(&mut self, _when: When) -> Result<Vec<InFlight>, JobsError> {
+        let running: Vec<(String, String)> =
+            self.redis.run("tell what is under way", &self.running, &[], &[&self.race]).await?;
+        let named = |(id, kind)| InFlight { id, kind: Some(kind), worker: None };
+        Ok(running.into_iter().map(named).collect())
     }
 
     async fn leave(&mut self, mode: &'static str) -> Result<(), JobsError> {

@@ -14,10 +14,10 @@ mod sql;
 #[cfg(test)]
 mod tests;
 
-use crate::broker::{Broker, HandBack, HandedBack, Look, Undone, Wish};
+use crate::broker::{Broker, HandBack, HandedBack, InFlight, Look, Pace, Undone, When, Wish};
 use crate::error::JobsError;
 use crate::plan::Plan;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row};
@@ -228,6 +228,37 @@ impl Broker for River {
             look.handed_back.failed = unsigned(row.get(3));
         }
         Ok(look)
+    }
+
+    async fn in_flight(&mut self, when: When) -> Result<Vec<InFlight>, JobsError> {
+        let race = self.race.clone();
+        // A job is taken by the database's clock and ends by that of its worker, which is ours.
+        let slack = when.slack.as_secs_f64();
+        let at = Duration::from_millis(u64::try_from(when.at).unwrap_or(0));
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let (ago, ended) = (now.as_secs_f64() - at.as_secs_f64() - slack, at.as_secs_f64() - slack);
+        let values: Values<'_> = &[&race, &ago, &ended];
+        let rows = self.rows("tell what is under way", sql::IN_FLIGHT, values).await?;
+        Ok(rows
+            .iter()
+            .map(|row| InFlight {
+                id: row.get::<_, i64>(0).to_string(),
+                kind: Some(row.get(1)),
+                worker: row.get(2),
+            })
+            .collect())
+    }
+
+    async fn pace(&mut self) -> Result<Option<Pace>, JobsError> {
+        let mut means = Vec::new();
+        for queue in [self.source.clone(), self.race.clone()] {
+            let rows = self.rows("tell how long jobs take", sql::PACE, &[&queue]).await?;
+            let Some(row) = rows.first().filter(|row| row.get::<_, i64>(1) >= Pace::ENOUGH) else {
+                return Ok(None);
+            };
+            means.push(Duration::from_secs_f64(row.get::<_, f64>(0).max(0.0)));
+        }
+        Ok(Some(Pace { main: means[0], race: means[1] }))
     }
 
     async fn leave(&mut self, mode: &'static str) -> Result<(), JobsError> {

@@ -72,6 +72,19 @@ pub(super) const NOTES: &str =
     "SELECT mode, extract(epoch FROM clock_timestamp() - beat)::float8, waited, failed
 FROM {s}.photofinish_jobs WHERE source = $1";
 
+/// Taken by then, and not finished before; a failed attempt ends when its error was written down.
+pub(super) const IN_FLIGHT: &str = "SELECT id, kind, attempted_by[cardinality(attempted_by)]
+FROM {s}.river_job WHERE queue = $1 AND attempted_at <= clock_timestamp() - make_interval(secs => $2::float8)
+  AND (state = 'running' OR coalesce(finalized_at,
+    (errors[cardinality(errors)] ->> 'at')::timestamptz) >= to_timestamp($3::float8))
+ORDER BY attempted_at, id LIMIT 100";
+
+/// River keeps completed jobs for a day; the index over (state, finalized_at) finds the latest.
+pub(super) const PACE: &str =
+    "SELECT extract(epoch FROM avg(finalized_at - attempted_at))::float8, count(*)
+FROM (SELECT finalized_at, attempted_at FROM {s}.river_job WHERE state = 'completed' AND queue = $1
+  AND finalized_at > now() - interval '10 minutes' ORDER BY finalized_at DESC LIMIT 200) latest";
+
 /// How many wait in a queue, and which is taken next.
 pub(super) const WAITING: &str = "SELECT
   (SELECT count(*) FROM {s}.river_job WHERE queue = $1 AND state = 'available'),

@@ -1,0 +1,289 @@
+//! Findings a page at a time, without reading what each of them saw.
+//!
+//! One pass over the narrow rows finds what a [`Filter`] lets through, counts it by state and puts it in
+//! order; only the findings of the page are then read in full. So a page costs the same whether a
+//! finding was seen once or a million times. What is searched is written when a finding is recorded.
+//!
+//! Not here: whole findings (`read`). Start at [`Store::list`].
+
+use crate::error::StoreError;
+use crate::filter::Filter;
+use crate::lifecycle::State;
+use crate::open::Store;
+use crate::read::{from_millis, json_error, state_at, unsigned, word};
+use crate::sighting::Source;
+use jiff::Timestamp;
+use photofinish_model::{Fingerprint, Pattern};
+use rusqlite::types::Value;
+use rusqlite::{Row, params, params_from_iter};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// Milliseconds of an hour.
+pub(crate) const HOUR: i64 = 3_600_000;
+
+/// In which order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// What waits for a decision first, each group with the one seen last in front.
+    #[default]
+    Urgent,
+    /// Seen last in front.
+    LastSeen,
+    /// First seen last in front.
+    FirstSeen,
+    /// Seen most often in front.
+    Count,
+}
+
+/// Which part of the findings.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// In which order.
+    pub order: Order,
+    /// How many to leave out in front.
+    pub offset: usize,
+    /// How many at most.
+    pub limit: usize,
+    /// The earliest hour of [`Summary::activity`].
+    pub activity_since: Timestamp,
+}
+
+/// A page of findings, and how many there are.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// How many the filter lets through.
+    pub total: u64,
+    /// How many it would let through by state, if it named no states.
+    pub by_state: BTreeMap<State, u64>,
+    /// The findings of the page.
+    pub findings: Vec<Summary>,
+}
+
+/// A finding in one line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// Its id.
+    pub fingerprint: Fingerprint,
+    /// Where it stands; a mute that has run out counts as over.
+    pub state: State,
+    /// The functions at both ends.
+    pub title: String,
+    /// What sort of mistake it is.
+    pub pattern: Pattern,
+    /// Only `--light` builds have seen it.
+    pub light_only: bool,
+    /// Of the earliest sighting.
+    pub first_seen: Timestamp,
+    /// Of the latest sighting.
+    pub last_seen: Timestamp,
+    /// How often it was seen.
+    pub count: u64,
+    /// How often by whom.
+    pub sources: BTreeMap<Source, u64>,
+    /// The services it was seen in.
+    pub services: Vec<String>,
+    /// Teams or people.
+    pub owners: Vec<String>,
+    /// How often by the hour, as far back as was asked; hours without a sighting are left out.
+    pub activity: Vec<(Timestamp, u64)>,
+}
+
+impl Store {
+    /// A page of the findings that `filter` lets through.
+    ///
+    /// # Errors
+    /// They could not be read.
+    pub fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, StoreError> {
+        let mut listing = Listing::default();
+        let mut keys = Vec::new();
+        for key in self.keys(filter)? {
+            *listing.by_state.entry(key.state).or_insert(0) += 1;
+            if filter.states.is_empty() || filter.states.contains(&key.state) {
+                keys.push(key);
+            }
+        }
+        listing.total = keys.len() as u64;
+        keys.sort_by_key(|key| key.rank(page.order));
+        for key in keys.iter().skip(page.offset).take(page.limit) {
+            listing.findings.push(self.summary(key, page.activity_since)?);
+        }
+        Ok(listing)
+    }
+
+    /// How often the finding with this id was seen, by the hour since `since`.
+    ///
+    /// # Errors
+    /// It could not be read.
+    pub fn activity(
+        &self,
+        fingerprint: &Fingerprint,
+        since: Timestamp,
+    ) -> Result<Vec<(Timestamp, u64)>, StoreError> {
+        let id: i64 = self
+            .connection
+            .prepare_cached("SELECT id FROM finding WHERE fingerprint = ?1")
+            .and_then(|mut statement| statement.query_row([fingerprint.as_str()], |row| row.get(0)))
+            .map_err(self.error("read"))?;
+        self.hours(id, since).map_err(self.error("read"))
+    }
+
+    fn keys(&self, filter: &Filter) -> Result<Vec<Key>, StoreError> {
+        let query = Query::of(filter);
+        let rows = self
+            .connection
+            .prepare_cached(&query.sql)
+            .and_then(|mut statement| {
+                statement
+                    .query_map(params_from_iter(&query.values), Key::read)?
+                    .collect::<Result<Vec<_>, _>>()
+            })
+            .map_err(self.error("read"))?;
+        rows.into_iter()
+            .map(|(key, state)| Ok(Key { state: word(&state, &key.fingerprint)?, ..key }))
+            .collect()
+    }
+
+    fn summary(&self, key: &Key, since: Timestamp) -> Result<Summary, StoreError> {
+        let error = self.error("read");
+        let (title, stored, light_only, owners) = self
+            .connection
+            .prepare_cached("SELECT title, pattern, light_only, owners FROM finding WHERE id = ?1")
+            .and_then(|mut statement| {
+                statement.query_row([key.id], |row| {
+                    let pattern: String = row.get(1)?;
+                    let owners: String = row.get(3)?;
+                    Ok((row.get(0)?, pattern, row.get(2)?, owners))
+                })
+            })
+            .map_err(&error)?;
+        let sources = self.seen(key.id, "source").map_err(&error)?;
+        let services = self.seen(key.id, "service").map_err(&error)?;
+        let source = |name: &str| word(name, &key.fingerprint);
+        Ok(Summary {
+            state: key.state,
+            title,
+            pattern: stored.parse().unwrap_or(Pattern::UnsynchronizedAccess),
+            light_only,
+            first_seen: from_millis(key.first_seen),
+            last_seen: from_millis(key.last_seen),
+            count: key.count,
+            sources: sources
+                .into_iter()
+                .map(|seen| Ok((source(&seen.name)?, seen.count)))
+                .collect::<Result<_, StoreError>>()?,
+            services: services.into_iter().map(|seen| seen.name).collect(),
+            owners: serde_json::from_str(&owners)
+                .map_err(|cause| json_error(&key.fingerprint, cause))?,
+            activity: self.hours(key.id, since).map_err(&error)?,
+            fingerprint: key.fingerprint.clone(),
+        })
+    }
+
+    fn hours(&self, finding: i64, since: Timestamp) -> rusqlite::Result<Vec<(Timestamp, u64)>> {
+        self.connection
+            .prepare_cached(
+                "SELECT hour, count FROM activity WHERE finding = ?1 AND hour >= ?2 ORDER BY hour",
+            )?
+            .query_map(params![finding, since.as_millisecond() / HOUR], |row| {
+                let hour: i64 = row.get(0)?;
+                Ok((from_millis(hour.saturating_mul(HOUR)), unsigned(row.get(1)?)))
+            })?
+            .collect()
+    }
+}
+
+/// What puts a finding in its place.
+struct Key {
+    id: i64,
+    fingerprint: Fingerprint,
+    state: State,
+    first_seen: i64,
+    last_seen: i64,
+    count: u64,
+}
+
+impl Key {
+    fn read(row: &Row<'_>) -> rusqlite::Result<(Key, String)> {
+        let key = Key {
+            id: row.get(0)?,
+            fingerprint: Fingerprint::from_stored(row.get::<_, String>(1)?),
+            state: State::New,
+            first_seen: row.get(3)?,
+            last_seen: row.get(4)?,
+            count: unsigned(row.get(5)?),
+        };
+        Ok((key, row.get(2)?))
+    }
+
+    /// Smallest in front; the id makes it the same each time.
+    fn rank(&self, order: Order) -> (Option<State>, Reverse<i64>, i64) {
+        let (group, by) = match order {
+            Order::Urgent => (Some(self.state), self.last_seen),
+            Order::LastSeen => (None, self.last_seen),
+            Order::FirstSeen => (None, self.first_seen),
+            Order::Count => (None, i64::try_from(self.count).unwrap_or(i64::MAX)),
+        };
+        (group, Reverse(by), self.id)
+    }
+}
+
+/// A statement and its values; everything of a filter but the states.
+struct Query {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Query {
+    fn of(filter: &Filter) -> Query {
+        let now = Value::from(Timestamp::now().as_millisecond());
+        let mut query = Query {
+            sql: concat!(
+                "SELECT id, fingerprint, ",
+                state_at!("?1"),
+                ", first_seen, last_seen, count FROM finding"
+            )
+            .to_owned(),
+            values: vec![now],
+        };
+        if !filter.words.is_empty() {
+            query.sql.push_str(" JOIN search ON search.finding = finding.id");
+        }
+        query.sql.push_str(" WHERE 1");
+        if let Some(since) = filter.since {
+            query.value(" AND last_seen >= ", since.as_millisecond().into());
+        }
+        let patterns = filter.patterns.iter().map(|pattern| pattern.word().to_owned());
+        query.one_of(" AND pattern IN (", patterns, ")");
+        let tally = " AND EXISTS (SELECT 1 FROM tally WHERE tally.finding = finding.id AND ";
+        let sources = filter.sources.iter().map(|source| source.word().to_owned());
+        query.one_of(&format!("{tally}source IN ("), sources, "))");
+        query.one_of(&format!("{tally}service IN ("), filter.services.iter().cloned(), "))");
+        let owners = " AND EXISTS (SELECT 1 FROM json_each(owners) WHERE lower(atom) IN (";
+        query.one_of(owners, filter.owners.iter().map(|owner| owner.to_ascii_lowercase()), "))");
+        for word in &filter.words {
+            query.value(
+                " AND instr(words || ' ' || pattern || ' ' || lower(owners), ",
+                word.to_lowercase().into(),
+            );
+            query.sql.push(')');
+        }
+        query
+    }
+
+    fn value(&mut self, sql: &str, value: Value) {
+        self.values.push(value);
+        self.sql.push_str(&format!("{sql}?{}", self.values.len()));
+    }
+
+    fn one_of(&mut self, sql: &str, values: impl Iterator<Item = String>, end: &str) {
+        let mut separator = sql;
+        for value in values {
+            self.value(separator, value.into());
+            separator = ", ";
+        }
+        if separator != sql {
+            self.sql.push_str(end);
+        }
+    }
+}

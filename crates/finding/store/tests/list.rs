@@ -1,0 +1,127 @@
+//! Findings a page at a time are the same findings as all of them at once.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
+
+mod common;
+
+use common::{at, by_mia, empty_store, race, sighting};
+use photofinish_store::{Action, Filter, NewSighting, Order, Page, Source, State, Store, Summary};
+
+const ALL: Page = Page {
+    order: Order::Urgent,
+    offset: 0,
+    limit: usize::MAX,
+    activity_since: jiff::Timestamp::UNIX_EPOCH,
+};
+
+/// 40 findings, seen by all sorts, some decided.
+fn fill(store: &mut Store) {
+    let sources = [Source::Canary, Source::Mirror, Source::Catch];
+    for number in 0..40_u32 {
+        let race = race(&format!("Thing{number}"));
+        for again in 0..=number % 3 {
+            let key = format!("{number}-{again}");
+            let service = ["api", "worker"][number as usize % 2];
+            store
+                .record(&NewSighting {
+                    source: sources[(number + again) as usize % 3],
+                    service: Some(service),
+                    at: at(i64::from(number * 600 + again * 4_000)),
+                    ..sighting(&key, &race)
+                })
+                .unwrap();
+        }
+    }
+    let ids: Vec<_> = store.findings(&Filter::default()).unwrap();
+    let ids: Vec<_> = ids.into_iter().map(|finding| finding.fingerprint).collect();
+    store.change(&ids[..5], &Action::Acknowledge, &by_mia(90_000)).unwrap();
+    store.change(&ids[5..9], &Action::Fix { fixed_in: None }, &by_mia(90_000)).unwrap();
+    let owners = vec!["@team-cart".to_owned(), "mia@example.com".to_owned()];
+    store.change(&ids[3..7], &Action::Assign { owners }, &by_mia(90_000)).unwrap();
+}
+
+fn filters() -> Vec<Filter> {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let all = Filter::default;
+    vec![
+        all(),
+        Filter { states: vec![State::Fixed, State::New], ..all() },
+        Filter { sources: vec![Source::Catch], ..all() },
+        Filter { services: vec!["worker".into()], ..all() },
+        Filter { owners: vec!["@Team-Cart".into()], ..all() },
+        Filter { patterns: vec!["unsynchronized-access".parse().unwrap()], ..all() },
+        Filter { since: Some(at(10_000)), ..all() },
+        Filter { words: words(&["GETthing1", "main.go"]), ..all() },
+        Filter { words: words(&["team-cart"]), ..all() },
+        Filter { words: words(&["no such thing"]), ..all() },
+        Filter { words: words(&["thing"]), sources: vec![Source::Mirror], ..all() },
+    ]
+}
+
+#[test]
+fn a_list_has_the_findings_that_a_whole_reading_has_in_the_same_order() {
+    let mut kept = empty_store();
+    fill(&mut kept.store);
+    for filter in filters() {
+        let whole = kept.store.findings(&filter).unwrap();
+        let list = kept.store.list(&filter, &ALL).unwrap();
+        assert_eq!(list.total, whole.len() as u64, "{filter:?}");
+        for (summary, finding) in list.findings.iter().zip(&whole) {
+            assert_eq!(summary.state, finding.state);
+            assert_eq!((summary.count, summary.last_seen), (finding.count, finding.last_seen));
+            let same = whole.iter().find(|one| one.fingerprint == summary.fingerprint).unwrap();
+            assert_eq!((&summary.title, &summary.owners), (&same.title, &same.owners));
+            assert_eq!(summary.sources, same.sources);
+            let plotted: u64 = summary.activity.iter().map(|(_, count)| count).sum();
+            assert_eq!(plotted, same.count, "every sighting has its hour");
+        }
+    }
+}
+
+#[test]
+fn states_are_counted_whichever_of_them_are_shown() {
+    let mut kept = empty_store();
+    fill(&mut kept.store);
+    let only_fixed = Filter { states: vec![State::Fixed], ..Filter::default() };
+    let list = kept.store.list(&only_fixed, &ALL).unwrap();
+    assert_eq!((list.total, list.findings.len()), (4, 4));
+    let counts: Vec<_> = list.by_state.into_iter().collect();
+    assert_eq!(counts, [(State::New, 31), (State::Acknowledged, 5), (State::Fixed, 4)]);
+}
+
+#[test]
+fn pages_follow_each_other_without_a_gap() {
+    let mut kept = empty_store();
+    fill(&mut kept.store);
+    for order in [Order::Urgent, Order::LastSeen, Order::FirstSeen, Order::Count] {
+        let read = |offset, limit| {
+            let page = Page { order, offset, limit, ..ALL };
+            kept.store.list(&Filter::default(), &page).unwrap().findings
+        };
+        let pages: Vec<_> = (0..5).flat_map(|page| read(page * 9, 9)).collect();
+        assert_eq!(pages, read(0, 100), "{order:?}");
+    }
+}
+
+#[test]
+fn a_file_of_an_older_photofinish_is_searched_and_plotted_like_a_new_one() {
+    let mut kept = empty_store();
+    fill(&mut kept.store);
+    let before: Vec<_> =
+        filters().iter().map(|f| kept.store.list(f, &ALL).unwrap().findings).collect();
+    let path = kept.store.path().to_owned();
+    drop(kept.store);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "DROP TABLE search; DROP TABLE activity; DROP TABLE job; PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    drop(connection);
+    let store = Store::open(&path).unwrap();
+    let after: Vec<_> = filters().iter().map(|f| store.list(f, &ALL).unwrap().findings).collect();
+    let titles = |pages: &[Vec<Summary>]| -> Vec<Vec<String>> {
+        pages.iter().map(|page| page.iter().map(|one| one.title.clone()).collect()).collect()
+    };
+    assert_eq!(titles(&after), titles(&before));
+    assert!(after == before, "the same in every field");
+}
