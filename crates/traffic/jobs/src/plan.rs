@@ -129,7 +129,7 @@ impl Kind {
                 "no job is lost by us, whoever dies when",
                 "a sampler that is killed doubles at most `prefetch` jobs, on the same side, marked x-photofinish-redelivered",
                 "exactly one of each N, less what did not fit into the race queue",
-                "order is kept in each queue, but for the jobs that are doubled; a job that goes back goes to the end",
+                "order is kept in each queue, but for what a killed sampler had in hand; a job that goes back goes to the end",
                 "a job that the race queue rejects goes to the normal workers",
             ],
             Kind::Asynq => &[

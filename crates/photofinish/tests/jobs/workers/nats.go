@@ -53,13 +53,17 @@ func (j *jets) work(queue string, handle func(string, string) bool) error {
 	}
 	for {
 		message, err := messages.Next()
-		if err != nil {
+		if errors.Is(err, jetstream.ErrMsgIteratorClosed) {
 			return err
+		}
+		if err != nil {
+			// A heartbeat that came late on a busy machine, and the like: the client asks again.
+			continue
 		}
 		number := numberOf(message.Data())
 		value, _ := strconv.Atoi(number)
 		if handle(number, changed(message, value)) {
-			err = message.DoubleAck(ctx)
+			err = message.Ack()
 		} else {
 			err = message.Nak()
 		}

@@ -41,6 +41,12 @@ const STANDBY: Duration = Duration::from_millis(100);
 /// A dead sampler's right to consume ends sooner.
 const KEPT_OUT: Duration = Duration::from_secs(5);
 
+/// How long the broker is given to put back what a dead sampler had, before the next one begins.
+const SETTLING: Duration = Duration::from_millis(200);
+
+/// So long after its turn began a sampler still knows what may come again.
+const COMES_AGAIN: Duration = Duration::from_secs(60);
+
 /// Jobs handed back in one step.
 const FEW: u64 = 50;
 
@@ -75,6 +81,7 @@ struct Turn {
     expected: Expected,
     /// Jobs that were taken and planned and are not all copied.
     batch: Vec<(Delivery, Fate, bool)>,
+    began: Instant,
 }
 
 impl Rabbit {
@@ -116,6 +123,8 @@ impl Rabbit {
         if !self.lock().await? {
             return Ok(false);
         }
+        // What a dead sampler had is put back into its place, mostly by now.
+        tokio::time::sleep(SETTLING).await;
         let Some((channel, consumer)) = self.line.consume(&self.source, self.prefetch).await?
         else {
             if self.kept_out.get_or_insert_with(Instant::now).elapsed() > KEPT_OUT {
@@ -135,8 +144,10 @@ impl Rabbit {
             fate.is_there = self.mine.iter().find(is_it).is_some_and(|mine| mine.is_there);
         }
         let expected = Expected::new(fates);
-        let (written, batch) = (Instant::now(), Vec::new());
-        self.turn = Some(Turn { channel, publisher, consumer, book, written, expected, batch });
+        let (began, batch) = (Instant::now(), Vec::new());
+        let written = began;
+        self.turn =
+            Some(Turn { channel, publisher, consumer, book, written, expected, batch, began });
         if !self.has_turn() {
             return Ok(false);
         }
@@ -193,14 +204,16 @@ impl Rabbit {
             book.no_room += u64::from(chosen && !race);
             let fate = Fate { digest, race, number: book.position, is_there: false };
             book.position += 1;
-            if !job.redelivered {
-                // What comes for the first time comes after all that come again.
-                turn.expected = Expected::default();
-            }
             turn.batch.push((job, fate, false));
         }
-        let now = turn.batch.iter().map(|(_, fate, _)| fate).chain(turn.expected.rest());
-        book.jobs = now.cloned().collect();
+        if turn.began.elapsed() > COMES_AGAIN {
+            turn.expected = Expected::default();
+        }
+        // What comes again may come late; but most of what may come has been acknowledged.
+        let mut rest: Vec<Fate> = turn.expected.rest().cloned().collect();
+        rest.sort_by_key(|fate| std::cmp::Reverse(fate.number));
+        rest.truncate(2 * usize::from(self.prefetch));
+        book.jobs = turn.batch.iter().map(|(_, fate, _)| fate.clone()).chain(rest).collect();
         wish.mode.clone_into(&mut book.mode);
         if sent > 0 {
             self.sent.push_back((Instant::now(), sent));
