@@ -128,7 +128,7 @@ fn sink(args: &RunArgs, config: &Config, store: PathBuf) -> anyhow::Result<Box<d
         return Ok(Box::new(store));
     }
     let url = std::env::var("PHOTOFINISH_JOBS_URL").ok();
-    let queue = config.jobs_plan(&JobsFlags { url, every: None }).map_err(|error| {
+    let queue = config.jobs_plan(&JobsFlags { url, ..JobsFlags::default() }).map_err(|error| {
         let hint = error.hint();
         output::error::hinted(error, hint)
     })?;

@@ -23,6 +23,8 @@ pub(crate) struct JobsConfig {
     pub(crate) race: Option<String>,
     /// One of so many jobs goes to the race build's workers.
     pub(crate) every: Option<u32>,
+    /// Jobs with the same key go to the same side.
+    pub(crate) key: Option<String>,
     /// So many may wait for them.
     pub(crate) max_lag: Option<u64>,
     /// What waited so long goes back.
@@ -96,6 +98,7 @@ pub(crate) enum End {
 pub(crate) struct JobsFlags {
     pub(crate) url: Option<String>,
     pub(crate) every: Option<u32>,
+    pub(crate) key: Option<String>,
 }
 
 impl Config {
@@ -164,6 +167,7 @@ impl Config {
             race: jobs.race.clone().unwrap_or_else(|| beside("race")),
             source,
             every: flags.every.or(jobs.every).unwrap_or(10),
+            key: flags.key.clone().or_else(|| jobs.key.clone()),
             limits: Limits {
                 max_lag: jobs.max_lag.unwrap_or(usual.max_lag),
                 max_age: span(jobs.max_age, usual.max_age),

@@ -30,6 +30,11 @@ pub(crate) fn started(plan: &Plan) -> Vec<String> {
     let from = format!("{} at {}", plan.kind.word(), plan.place());
     let mut lines =
         vec![format!("sampling {source} of {from}: one of each {every} goes to {race}")];
+    if let Some(key) = &plan.key {
+        lines.push(format!(
+            "by {key}: jobs of the same one go to the same side, so the share is about that; jobs without one are counted"
+        ));
+    }
     if !plan.kind.in_place() {
         lines.push(format!(
             "normal workers read {main}, race-built ones {race}; jobs in {source} wait while no sampler runs"
@@ -187,6 +192,7 @@ pub(crate) fn json(plan: &Plan, look: &Look) -> Value {
         "main": {"queue": plan.main, "waiting": look.main},
         "race": {"queue": plan.race, "waiting": look.race},
         "every": plan.every,
+        "key": plan.key,
         "sampler": look.mode,
         "sampler_seen_ms_ago": look.beat.map(|beat| u64::try_from(beat.as_millis()).unwrap_or(u64::MAX)),
         "counts": look.counts.map(|counts| json!({

@@ -128,3 +128,22 @@ fn tasks_that_fail_in_the_race_build_succeed_with_the_normal_workers_and_none_is
     assert!(said.contains("\"failed\": 6"), "{said}");
     sampler.end();
 }
+
+#[test]
+fn tasks_of_one_tenant_go_to_the_same_side() {
+    let lines = "every = 4\nkey = \"header:tenant\"\nmax_lag = 100000\nmax_age = \"1h\"\nstalled = \"1h\"\n";
+    let Some(farm) = Farm::new(lines) else { return };
+    let (normal, race) = (farm.normal_worker(), farm.race_worker(&[]));
+    let sampler = farm.house.sampler(&[]);
+    farm.produce(0, 400);
+    wait_until(LONG, "all tasks to have run", || {
+        numbers(&normal, "ran ").len() + numbers(&race, "ran ").len() >= 400
+    });
+    let tenants = |numbers: Vec<u64>| -> BTreeSet<u64> {
+        numbers.into_iter().map(|number| number % 20).collect()
+    };
+    let (normal, race) = (tenants(numbers(&normal, "ran ")), tenants(numbers(&race, "ran ")));
+    assert!(normal.is_disjoint(&race) && !race.is_empty(), "{normal:?} {race:?}");
+    assert_eq!(normal.len() + race.len(), 20);
+    sampler.end();
+}

@@ -19,6 +19,9 @@ pub struct Plan {
     pub race: String,
     /// One of so many jobs goes to the race build's workers.
     pub every: u32,
+    /// Jobs with the same key go to the same side: a field that the broker keeps (`Kind::keys`). None: jobs are
+    /// counted, and the share is exact.
+    pub key: Option<String>,
     /// When those workers are left alone.
     pub limits: Limits,
 }
@@ -103,6 +106,16 @@ impl Kind {
     /// Whether jobs stay where producers put them, all but the chosen ones; else all pass through us.
     pub fn in_place(self) -> bool {
         matches!(self, Kind::River | Kind::Sqlite)
+    }
+
+    /// The fields that jobs can be told apart by, as they are written in the configuration; those that end in
+    /// a colon want a name behind it. A payload is never looked into.
+    pub fn keys(self) -> &'static [&'static str] {
+        match self {
+            Kind::Asynq => &["type", "header:"],
+            Kind::River => &["kind", "tag", "metadata:"],
+            _ => &[],
+        }
     }
 
     /// What holds, in a sentence each; `docs/jobs.md` has the table, the tests prove it.
@@ -197,6 +210,20 @@ impl Plan {
         if !(1..=LARGEST).contains(&self.every) {
             return Err(wrong("every", &format!("is {}; from 1 to {LARGEST}", self.every)));
         }
+        if let Some(key) = &self.key {
+            let known = self.kind.keys();
+            let is_known = |field: &&str| match field.strip_suffix(':') {
+                Some(_) => key.strip_prefix(*field).is_some_and(|name| !name.is_empty()),
+                None => key == *field,
+            };
+            if known.is_empty() {
+                let what = "cannot be had: this broker keeps nothing of a job by which it could be told apart";
+                return Err(wrong("key", what));
+            }
+            if !known.iter().any(is_known) {
+                return Err(wrong("key", &format!("is `{key}`; one of: {}", known.join(", "))));
+            }
+        }
         if self.limits.max_lag == 0 {
             return Err(wrong("max_lag", "is 0; nothing would ever be sent to the race queue"));
         }
@@ -240,8 +267,23 @@ mod tests {
             main: "mail_main".to_owned(),
             race: "mail_race".to_owned(),
             every: 10,
+            key: None,
             limits: Limits::default(),
         }
+    }
+
+    #[test]
+    fn a_key_is_a_field_that_the_broker_keeps() {
+        let with = |kind, key: &str| Plan { kind, key: Some(key.to_owned()), ..plan() }.check();
+        assert!(with(Kind::Asynq, "type").is_ok() && with(Kind::Asynq, "header:tenant").is_ok());
+        for wrong in ["header:", "header", "payload", ""] {
+            assert!(
+                with(Kind::Asynq, wrong).unwrap_err().to_string().contains("header:"),
+                "{wrong}"
+            );
+        }
+        let lists = Kind::RedisLists { push: Push::Left };
+        assert!(with(lists, "type").unwrap_err().to_string().contains("cannot be had"));
     }
 
     #[test]

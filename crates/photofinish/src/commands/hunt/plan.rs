@@ -137,7 +137,7 @@ fn jobs(
         ));
     }
     let url = std::env::var("PHOTOFINISH_JOBS_URL").ok();
-    let queue = config.jobs_plan(&JobsFlags { url, every: None }).map_err(|error| {
+    let queue = config.jobs_plan(&JobsFlags { url, ..JobsFlags::default() }).map_err(|error| {
         let hint = error.hint();
         hinted(error, hint)
     })?;

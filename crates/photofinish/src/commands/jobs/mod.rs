@@ -32,6 +32,10 @@ pub(crate) struct JobsArgs {
     /// One of so many jobs [default: jobs.every of the configuration, else 10]
     #[arg(long, value_name = "N")]
     every: Option<u32>,
+    /// Jobs with the same key go to the same side: type or header:NAME (asynq), kind, tag or metadata:NAME
+    /// (river) [default: jobs.key of the configuration, else jobs are counted]
+    #[arg(long, value_name = "FIELD")]
+    key: Option<String>,
     /// At the end, give what waits for the race build's workers to the normal ones; always so where
     /// they end with us, being those of [jobs.workers]
     #[arg(long)]
@@ -64,12 +68,12 @@ pub(super) struct Flags {
 
 impl Flags {
     fn plan(&self, every: Option<u32>) -> anyhow::Result<Plan> {
-        self.read(every).map(|(_, plan)| plan)
+        self.read(every, None).map(|(_, plan)| plan)
     }
 
-    fn read(&self, every: Option<u32>) -> anyhow::Result<(Config, Plan)> {
+    fn read(&self, every: Option<u32>, key: Option<String>) -> anyhow::Result<(Config, Plan)> {
         let config = Config::load(self.config.as_deref())?;
-        let flags = JobsFlags { url: self.url.clone(), every };
+        let flags = JobsFlags { url: self.url.clone(), every, key };
         let plan = config.jobs_plan(&flags).map_err(refused)?;
         Ok((config, plan))
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 pub(super) fn run(args: JobsArgs) -> anyhow::Result<ExitStatus> {
-    let (config, plan) = args.flags.read(args.every)?;
+    let (config, plan) = args.flags.read(args.every, args.key.clone())?;
     let place = args.store.place(&config)?;
     let pool = config.pool_plan(&plan, place.spool.clone()).map_err(refused)?;
     let fixed = config.jobs.workers.as_ref().is_some_and(|workers| workers.most.is_some());

@@ -22,7 +22,7 @@ pub(crate) struct StatusArgs {
 }
 
 pub(super) fn status(args: &StatusArgs) -> anyhow::Result<ExitStatus> {
-    let (config, plan) = args.flags.read(None)?;
+    let (config, plan) = args.flags.read(None, None)?;
     let look = wait(photofinish_jobs::status(&plan))?;
     // Of use, and not needed.
     let pace = wait(photofinish_jobs::pace(&plan)).unwrap_or_default();

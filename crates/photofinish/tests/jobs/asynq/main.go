@@ -52,7 +52,9 @@ func main() {
 
 func produce(client *asynq.Client, queue string, from, to int) {
 	for number := from; number < to; number++ {
-		task := asynq.NewTask("count", []byte(strconv.Itoa(number)))
+		// Twenty of them take turns.
+		tenant := map[string]string{"trace": "x", "tenant": "tenant " + strconv.Itoa(number%20)}
+		task := asynq.NewTaskWithHeaders("count", []byte(strconv.Itoa(number)), tenant)
 		options := []asynq.Option{asynq.Queue(queue), asynq.MaxRetry(number % 3)}
 		if number%7 == 0 {
 			options = append(options, asynq.Unique(time.Hour))

@@ -61,6 +61,48 @@ local function readdressed(message, queue)
   return table.concat(kept)
 end
 
+-- The text in field `wanted` of a message, '' where it has none.
+local function text(message, wanted)
+  local at = 1
+  while at <= #message do
+    local first = at
+    local tag
+    tag, at = field(message, at)
+    if not tag then return '' end
+    if tag == wanted * 8 + 2 then
+      local _, behind_tag = varint(message, first)
+      local _, begin = varint(message, behind_tag)
+      return string.sub(message, begin, at - 1)
+    end
+  end
+  return ''
+end
+
+-- The header of this name (field 15, a map of texts), nil where it has none.
+local function header(message, name)
+  local at = 1
+  while at <= #message do
+    local first = at
+    local tag
+    tag, at = field(message, at)
+    if not tag then return nil end
+    if tag == 122 then
+      local _, behind_tag = varint(message, first)
+      local _, begin = varint(message, behind_tag)
+      local entry = string.sub(message, begin, at - 1)
+      if text(entry, 1) == name then return text(entry, 2) end
+    end
+  end
+  return nil
+end
+
+-- What tells a task apart: its type, or a header; nil where it has none.
+local function key_of(message, wanted)
+  if not message or wanted == '' then return nil end
+  if wanted == 'type' then return text(message, 1) end
+  return header(message, string.sub(wanted, 8))
+end
+
 -- The number in field `wanted` of a message, 0 where it has none.
 local function number(message, wanted)
   local at, found = 1, 0

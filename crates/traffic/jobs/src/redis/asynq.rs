@@ -23,6 +23,8 @@ pub(crate) struct Asynq {
     source: String,
     main: String,
     race: String,
+    /// The field that tells tasks apart; empty where they are counted.
+    key: String,
     state: String,
     step: Script,
     back: Script,
@@ -37,6 +39,7 @@ impl Asynq {
             source: plan.source.clone(),
             main: plan.main.clone(),
             race: plan.race.clone(),
+            key: plan.key.clone().unwrap_or_default(),
             state: state_key("asynq", &plan.source),
             step: script(&[RULE, HEAD, ASYNQ, include_str!("asynq_step.lua")]),
             back: script(&[HEAD, ASYNQ, include_str!("asynq_back.lua")]),
@@ -73,7 +76,9 @@ impl Broker for Asynq {
     async fn step(&mut self, wish: Wish) -> Result<u64, JobsError> {
         let (batch, every, room) =
             (BATCH.to_string(), wish.every.to_string(), wish.room.to_string());
-        let arguments = [&batch, &every, &room, wish.mode, &self.source, &self.main, &self.race];
+        let queues = [self.source.as_str(), &self.main, &self.race];
+        let [source, main, race] = queues;
+        let arguments = [&batch, &every, &room, wish.mode, source, main, race, &self.key];
         self.redis.run("move tasks", &self.step, &[&self.state], &arguments).await
     }
 

@@ -1,6 +1,7 @@
 local state = KEYS[1]
 local batch, every, room = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local source, main, race = ARGV[5], ARGV[6], ARGV[7]
+local wanted_key = ARGV[8]
 local s, m, r = keys(source), keys(main), keys(race)
 
 note(state, 'beat', now, 'mode', ARGV[4])
@@ -23,6 +24,10 @@ while done < batch do
   local id = redis.call('LINDEX', s .. 'pending', -1)
   if not id then break end
   local chosen = pick(position + moved, every)
+  if wanted_key ~= '' and every > 0 then
+    local key = key_of(redis.call('HGET', s .. 't:' .. id, 'msg'), wanted_key)
+    if key then chosen = tonumber(string.sub(redis.sha1hex(key), 1, 8), 16) % every == 0 end
+  end
   local side = main
   if chosen and waiting < room then side = race end
   local how = transfer(id, source, side)

@@ -21,6 +21,7 @@ fn with_redis(kind: Kind, test: impl AsyncFnOnce(&mut RedisServer, Plan)) {
         main: "main".to_owned(),
         race: "race".to_owned(),
         every: 10,
+        key: None,
         limits: Limits::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

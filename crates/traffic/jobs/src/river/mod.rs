@@ -37,6 +37,7 @@ pub(crate) struct River {
     place: String,
     source: String,
     race: String,
+    key: Option<String>,
     /// The connection, with the schema of the table.
     connected: Option<(Client, String)>,
     /// The job that is to be taken next, when last looked; and how often one was.
@@ -58,6 +59,7 @@ impl River {
             place: plan.place(),
             source: plan.source.clone(),
             race: plan.race.clone(),
+            key: plan.key.clone(),
             connected: None,
             next: None,
             taken: 0,
@@ -163,8 +165,8 @@ impl River {
 
     async fn write_mode(&mut self, wish: Wish) -> Result<(), JobsError> {
         let every = if wish.room == 0 { 0 } else { i64::from(wish.every) };
-        let (source, race) = (self.source.clone(), self.race.clone());
-        let values: Values<'_> = &[&source, &race, &every, &wish.mode];
+        let (source, race, key) = (self.source.clone(), self.race.clone(), self.key.clone());
+        let values: Values<'_> = &[&source, &race, &every, &wish.mode, &key];
         self.rows("write down what is sampled", sql::RENEW, values).await?;
         Ok(())
     }

@@ -23,7 +23,8 @@ pub(super) const SCHEMA: &str = "SELECT n.nspname::text FROM pg_class c JOIN pg_
 pub(super) const HAS_TABLE: &str = "SELECT 1 WHERE to_regclass('{s}.photofinish_jobs') IS NOT NULL";
 
 pub(super) const HAS_TRIGGER: &str = "SELECT 1 FROM pg_trigger WHERE tgname = 'photofinish_jobs' \
-     AND tgrelid = to_regclass('{s}.river_job') AND NOT tgisinternal AND tgenabled <> 'D'";
+     AND tgrelid = to_regclass('{s}.river_job') AND NOT tgisinternal AND tgenabled <> 'D' \
+     AND EXISTS (SELECT 1 FROM pg_proc p WHERE p.oid = tgfoid AND p.prosrc LIKE '%key_of%')";
 
 /// Samplers that start together take turns: two that make the same thing at once fail.
 pub(super) const TABLE: &str = "BEGIN;
@@ -32,6 +33,7 @@ CREATE TABLE IF NOT EXISTS {s}.photofinish_jobs (
   source text PRIMARY KEY, race text NOT NULL, every bigint NOT NULL, until timestamptz NOT NULL,
   mode text NOT NULL, beat timestamptz NOT NULL,
   waited bigint NOT NULL DEFAULT 0, failed bigint NOT NULL DEFAULT 0);
+ALTER TABLE {s}.photofinish_jobs ADD COLUMN IF NOT EXISTS key text;
 COMMIT";
 
 /// The function belongs to us and reads our table whoever inserts; making the trigger waits for
@@ -45,10 +47,29 @@ DECLARE
   position bigint := NEW.id;
   every bigint;
   race_queue text;
+  key_of text;
+  found_key text;
+  chosen boolean;
 BEGIN
-  SELECT j.every, j.race INTO every, race_queue FROM {s}.photofinish_jobs j
+  SELECT j.every, j.race, j.key INTO every, race_queue, key_of FROM {s}.photofinish_jobs j
     WHERE j.source = NEW.queue AND j.every > 0 AND j.until > clock_timestamp();
-  IF FOUND AND {pick} THEN
+  IF NOT FOUND THEN
+    RETURN NEW;
+  END IF;
+  -- Each in a statement of its own, which is looked at only when it is come to.
+  IF key_of = 'kind' THEN
+    found_key := NEW.kind;
+  ELSIF key_of = 'tag' THEN
+    found_key := NEW.tags[1];
+  ELSIF key_of IS NOT NULL THEN
+    found_key := NEW.metadata ->> substr(key_of, 10);
+  END IF;
+  IF found_key IS NULL THEN
+    chosen := {pick};
+  ELSE
+    chosen := (hashtextextended(found_key, 0) % every + every) % every = 0;
+  END IF;
+  IF chosen THEN
     NEW.queue := race_queue;
   END IF;
   RETURN NEW;
@@ -60,9 +81,9 @@ CREATE TRIGGER photofinish_jobs BEFORE INSERT ON {s}.river_job
 COMMIT";
 
 pub(super) const RENEW: &str =
-    "INSERT INTO {s}.photofinish_jobs (source, race, every, until, mode, beat)
-VALUES ($1, $2, $3, clock_timestamp() + interval '{lease}', $4, clock_timestamp())
-ON CONFLICT (source) DO UPDATE SET race = excluded.race, every = excluded.every,
+    "INSERT INTO {s}.photofinish_jobs (source, race, every, until, mode, beat, key)
+VALUES ($1, $2, $3, clock_timestamp() + interval '{lease}', $4, clock_timestamp(), $5)
+ON CONFLICT (source) DO UPDATE SET race = excluded.race, every = excluded.every, key = excluded.key,
   until = excluded.until, mode = excluded.mode, beat = excluded.beat";
 
 pub(super) const COUNT: &str =

@@ -37,6 +37,7 @@ fn with_river(test: impl AsyncFnOnce(&mut House)) {
         main: "default".to_owned(),
         race: "default_race".to_owned(),
         every: 10,
+        key: None,
         limits: Limits::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -272,5 +273,33 @@ fn a_postgres_that_crashed_goes_on_where_it_was() {
         insert(&producer, 100).await;
         let race = ids(&producer, "default_race").await;
         assert!(race.len() >= 18 && race.iter().all(is_chosen), "{race:?}");
+    });
+}
+
+#[test]
+fn jobs_with_the_same_key_go_to_the_same_side_and_those_without_are_counted() {
+    with_river(async |house| {
+        let plan = Plan { key: Some("metadata:tenant".to_owned()), ..house.plan.clone() };
+        let mut river = River::open(&plan).await.unwrap();
+        river.prepare().await.unwrap();
+        river.step(wish(4)).await.unwrap();
+        let tenants = "INSERT INTO river_job (kind, metadata)
+            SELECT 'mail', jsonb_build_object('tenant', 'tenant ' || n % 100) FROM generate_series(1, 1000) n";
+        house.producer.execute(tenants, &[]).await.unwrap();
+        let sides = "SELECT count(*), count(DISTINCT sides) FILTER (WHERE sides > 1),
+                       count(*) FILTER (WHERE raced) FROM (
+                     SELECT count(DISTINCT queue) AS sides, bool_or(queue = 'default_race') AS raced
+                     FROM river_job GROUP BY metadata) tenants";
+        let row = house.producer.query_one(sides, &[]).await.unwrap();
+        assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (100, 0));
+        // A hash's share of a hundred.
+        assert!((5..60).contains(&row.get::<_, i64>(2)), "{row:?}");
+        insert(&house.producer, 400).await;
+        let row =
+            "SELECT id FROM river_job WHERE queue = 'default_race' AND metadata = '{}' ORDER BY id";
+        let rows = house.producer.query(row, &[]).await.unwrap();
+        let counted: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+        let by_id = |id: &i64| pick(u64::try_from(*id).unwrap(), 4);
+        assert_eq!(counted, (1001..=1400).filter(by_id).collect::<Vec<i64>>());
     });
 }

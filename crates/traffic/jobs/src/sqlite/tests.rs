@@ -28,6 +28,7 @@ fn house() -> House {
         main: "mail".to_owned(),
         race: "mail_race".to_owned(),
         every: 10,
+        key: None,
         limits: Limits::default(),
     };
     let mut sqlite = now(Sqlite::open(&plan)).unwrap();
