@@ -52,6 +52,14 @@ pub(crate) fn brokers() {
     }
 }
 
+/// The browser that tests of the page drive, installed if need be; without one they say so.
+pub(crate) fn browser() {
+    if !on_path("chromium") && !on_path("google-chrome") {
+        // Letters too: a machine without any shows boxes.
+        install_debian(&["chromium", "fonts-dejavu-core"]);
+    }
+}
+
 /// An error, its cause and its hint, a line each.
 pub(crate) fn story(error: &Error) -> String {
     let mut story = error.to_string();

@@ -31,7 +31,7 @@ pub use error::StoreError;
 pub use filter::Filter;
 pub use finding::{Change, Finding, Seen, title_of};
 pub use lifecycle::{Event, Refused, State, next};
-pub use list::{Listing, Order, Page, Summary};
+pub use list::{Choices, Listing, Order, Page, Summary, Totals};
 pub use open::{Store, default_path};
 pub use owners::{CodeOwners, OwnerRules, Repository};
 pub use sighting::{NewSighting, Recorded, Source};

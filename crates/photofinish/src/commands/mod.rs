@@ -13,6 +13,7 @@ mod place;
 mod proxy;
 mod report;
 mod run;
+mod serve;
 
 use crate::exit::ExitStatus;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -70,6 +71,7 @@ enum Command {
     Report(report::ReportArgs),
     /// List, show, acknowledge, close, reopen and export findings
     Findings(findings::FindingsArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
     /// Become a supervised program (used by `run` and `hunt`)
@@ -90,6 +92,7 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Inspect(args) => inspect::inspect(*args),
         Command::Report(args) => report::report(args),
         Command::Findings(args) => findings::findings(args),
+        Command::Serve(args) => serve::serve(*args),
         Command::Completions(args) => completions::completions(args),
         Command::Child(args) => run::child(args),
     }

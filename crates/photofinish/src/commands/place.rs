@@ -74,7 +74,7 @@ impl StoreArgs {
 impl Place {
     /// Delivers what killed runs left in the spool. What cannot be delivered now stays there, and
     /// is no reason not to show what is known.
-    fn deliver_left_over(&self) {
+    pub(super) fn deliver_left_over(&self) {
         match recover(&self.spool, &mut StoreSink::new(self.store.clone())) {
             Ok(recovered) => {
                 for trouble in recovered.troubles {

@@ -9,6 +9,7 @@
 pub(crate) mod jobs;
 mod line;
 pub(crate) mod proxy;
+pub(crate) mod serve;
 mod value;
 pub(crate) mod word;
 
@@ -33,6 +34,7 @@ pub(crate) struct Config {
     pub(crate) store: StoreConfig,
     pub(crate) proxy: proxy::ProxyConfig,
     pub(crate) jobs: jobs::JobsConfig,
+    pub(crate) serve: serve::ServeConfig,
     /// The folder of the file; relative paths start here.
     #[serde(skip)]
     pub(crate) base: PathBuf,

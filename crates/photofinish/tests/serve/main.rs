@@ -1,0 +1,9 @@
+//! `photofinish serve`, the real program: its API over sockets, its page in a real browser.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod api;
+mod browser;
+mod hostile;
+mod pages;
+mod support;

@@ -1,0 +1,192 @@
+//! What people do in a browser, with the mouse and without.
+
+use crate::browser::Browser;
+use crate::support::{Served, Service, record};
+use photofinish_store::Source;
+use serde_json::json;
+
+/// Phone and desktop, bright and dark.
+const SIZES: [(&str, u32, u32, bool); 4] = [
+    ("desktop-light", 1280, 900, false),
+    ("desktop-dark", 1280, 900, true),
+    ("phone-light", 390, 844, false),
+    ("phone-dark", 390, 844, true),
+];
+
+/// The page fits, can be used by everybody, and is looked at in all sizes.
+fn inspect(browser: &mut Browser, name: &str) {
+    for (size, width, height, dark) in SIZES {
+        browser.size(width, height, dark);
+        let too_wide = browser.value("document.documentElement.scrollWidth > innerWidth");
+        assert_eq!(too_wide, json!(false), "{name} is wider than a {size}");
+        assert_eq!(browser.violations(), [""; 0], "{name}, {size}");
+        browser.screenshot(&format!("{name}-{size}"));
+    }
+    browser.size(1280, 900, false);
+}
+
+fn assert_no_complaints(browser: &mut Browser, served: &Served) {
+    assert_eq!(browser.complaints(&served.url), [""; 0]);
+}
+
+#[test]
+fn findings_are_searched_filtered_paged_and_opened() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = Service::new().with_findings(120);
+    let served = service.serve(&[]);
+    browser.open(&format!("{}/", served.url));
+    browser.wait_for("location.pathname === '/findings'");
+    browser.wait_for("document.querySelector('#live').innerText === 'Live'");
+    assert_eq!(browser.value("document.querySelectorAll('tbody tr').length"), json!(50));
+    assert!(browser.text(".pages").contains("1 to 50 of 121 findings"));
+    inspect(&mut browser, "list");
+
+    browser.and_arrive(|browser| browser.click("a[rel=next]"));
+    assert!(browser.text(".pages").contains("51 to 100"));
+    browser.and_arrive(|browser| {
+        browser.value("document.querySelector('[name=source]').value = 'canary'");
+        browser.value("document.querySelector('[name=q]').value = 'getcached cache.go'");
+        browser.click(".search button");
+    });
+    assert_eq!(browser.value("document.querySelectorAll('tbody tr').length"), json!(1));
+    let address = browser.value("location.search");
+    assert_eq!(address, json!("?q=getcached+cache.go&source=canary"), "to be shared");
+    browser.open(&format!("{}/findings?q=nothing+like+this", served.url));
+    assert!(browser.text(".nothing").contains("No finding is like that"));
+    inspect(&mut browser, "nothing");
+    browser.open(&format!("{}/findings?owner=%40receipts", served.url));
+    assert!(browser.text(".pages").contains("of 120 findings"));
+    assert_no_complaints(&mut browser, &served);
+}
+
+#[test]
+fn a_finding_shows_both_accesses_and_is_decided() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = Service::new().with_findings(0);
+    let served = service.serve(&[]);
+    browser.open(&format!("{}/findings", served.url));
+    browser.and_arrive(|browser| browser.click("tbody a"));
+    assert_eq!(browser.value("document.querySelectorAll('.access').length"), json!(2));
+    let source = browser.text(".source .line.marked");
+    assert!(source.contains("6") && source.contains("p, ok := cache[id]"), "{source}");
+    let side_by_side =
+        "(([a, b]) => a.getBoundingClientRect().top === b.getBoundingClientRect().top)
+        (document.querySelectorAll('.access'))";
+    assert_eq!(browser.value(side_by_side), json!(true));
+    inspect(&mut browser, "finding");
+
+    browser.value("document.querySelectorAll('details').forEach((one) => { one.open = true })");
+    inspect(&mut browser, "finding-open");
+
+    let decide = |browser: &mut Browser, fields: &[(&str, &str)], action: &str| {
+        for (name, value) in fields {
+            browser.value(&format!("document.querySelector('#{name}').value = {}", json!(value)));
+        }
+        browser.and_arrive(|browser| browser.click(&format!("button[value={action}]")));
+    };
+    // Muted without a reason: it says so, and keeps what was typed.
+    decide(&mut browser, &[("by", "mia"), ("until", "2099-12-24")], "mute");
+    assert!(browser.text(".said").contains("say why it is muted"));
+    assert_eq!(browser.value("document.querySelector('#until').value"), json!("2099-12-24"));
+    let refusals = browser.complaints(&served.url);
+    assert!(refusals.iter().all(|line| line.contains("422")), "{refusals:?}");
+    inspect(&mut browser, "refused");
+    decide(&mut browser, &[("why", "until the release")], "mute");
+    assert_eq!(browser.text("#facts .state"), "suppressed");
+    assert!(browser.text("#changes").contains("until the release"));
+    assert_eq!(browser.value("document.querySelector('#by').value"), json!("mia"), "remembered");
+    decide(&mut browser, &[], "reopen");
+    decide(&mut browser, &[], "acknowledge");
+    assert_eq!(browser.text("#facts .state"), "acknowledged");
+    decide(&mut browser, &[("owners", "@cart @mia")], "assign");
+    assert!(browser.text("#facts").contains("@cart, @mia (assigned)"));
+    decide(&mut browser, &[("fixed_in", "v2.0.0")], "fix");
+    assert_eq!(browser.text("#facts .state"), "fixed");
+    assert!(browser.text("#facts").contains("v2.0.0"));
+    inspect(&mut browser, "fixed");
+    assert_no_complaints(&mut browser, &served);
+}
+
+#[test]
+fn everything_can_be_done_by_keys_alone() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = Service::new().with_findings(4);
+    let served = service.serve(&[]);
+    browser.open(&format!("{}/findings", served.url));
+    browser.press("Tab");
+    assert_eq!(browser.value("document.activeElement.innerText"), json!("To the content"));
+    browser.press("/");
+    browser.type_text("cache");
+    browser.and_arrive(|browser| browser.press("Enter"));
+    browser.press("j");
+    let title = browser.value("document.activeElement.innerText");
+    assert_eq!(title, json!("main.getCached ↔ main.setCached"));
+    browser.and_arrive(|browser| browser.press("Enter"));
+    browser.tab_to("e.tagName === 'SUMMARY' && e.innerText.includes('created')");
+    browser.press("Enter");
+    browser.wait_for("document.activeElement.parentElement.open");
+    browser.tab_to("e.id === 'by'");
+    browser.type_text("kay");
+    browser.press("Tab");
+    browser.type_text("seen by keys");
+    browser.tab_to("e.value === 'acknowledge'");
+    let ring = "getComputedStyle(document.activeElement).outlineStyle";
+    assert_eq!(browser.value(ring), json!("solid"), "where one is can be seen");
+    browser.and_arrive(|browser| browser.press("Enter"));
+    assert_eq!(browser.text("#facts .state"), "acknowledged");
+    assert!(browser.text("#changes").contains("kay"));
+    browser.tab_to("e.innerText === 'Findings'");
+    browser.and_arrive(|browser| browser.press("Enter"));
+    browser.tab_to("e.innerText.startsWith('Acknowledged')");
+    browser.and_arrive(|browser| browser.press("Enter"));
+    assert_eq!(browser.value("document.querySelectorAll('tbody tr').length"), json!(1));
+    assert_no_complaints(&mut browser, &served);
+}
+
+#[test]
+fn new_findings_appear_by_themselves_and_leave_the_focus_where_it_is() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = Service::new().with_findings(1);
+    let served = service.serve(&[]);
+    browser.open(&format!("{}/findings", served.url));
+    browser.wait_for("document.querySelector('#live').innerText === 'Live'");
+    browser.press("j");
+    let before = browser.value("document.activeElement.innerText");
+    let race = service.race(["main.fresh", "main.newcomer"], "cache.go", [6, 11]);
+    let now = jiff::Timestamp::now();
+    record(&mut service.open(), "fresh", &race, Source::Catch, "v3", now);
+    browser.wait_for("document.body.innerText.includes('main.newcomer')");
+    assert_eq!(browser.text("#news"), "1 new finding");
+    assert_eq!(browser.value("document.activeElement.innerText"), before);
+    assert_no_complaints(&mut browser, &served);
+}
+
+#[test]
+fn who_has_the_token_gets_in_and_out() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = Service::new().with_findings(0);
+    std::fs::write(service.path("token"), "a-token-that-nobody-guesses").unwrap();
+    let served = service.serve(&["--token-file", service.path("token").to_str().unwrap()]);
+    let finding = format!("{}/findings/{}", served.url, service.cache_id());
+    browser.open(&finding);
+    browser.wait_for("location.pathname === '/login'");
+    inspect(&mut browser, "login");
+    browser.type_text("a wrong one");
+    browser.and_arrive(|browser| browser.press("Enter"));
+    assert!(browser.text("[role=alert]").contains("not the token"));
+    let refusals = browser.complaints(&served.url);
+    assert!(refusals.iter().all(|line| line.contains("401")), "{refusals:?}");
+    browser.type_text("a-token-that-nobody-guesses");
+    browser.and_arrive(|browser| browser.press("Enter"));
+    browser.wait_for(&format!("location.href === {}", json!(finding)));
+    assert!(browser.text("h1").contains("getCached"));
+    assert_eq!(browser.value("document.cookie"), json!(""), "no script reads the cookie");
+    // Decided with the cookie and the form's mark.
+    browser.value("document.querySelector('#by').value = 'mia'");
+    browser.and_arrive(|browser| browser.click("button[value=acknowledge]"));
+    assert_eq!(browser.text("#facts .state"), "acknowledged");
+    browser.and_arrive(|browser| browser.click("header form button"));
+    browser.open(&finding);
+    browser.wait_for("location.pathname === '/login'");
+    assert_no_complaints(&mut browser, &served);
+}
