@@ -8,6 +8,7 @@
 mod commands;
 mod config;
 mod exit;
+mod outbox;
 mod output;
 mod proxy_findings;
 mod signal;

@@ -4,6 +4,8 @@
 //! what they saw (`intake`). Out: HTML made on the server, JSON, metrics. The page is whole without
 //! its script, loads nothing from elsewhere and asks the store for one page of findings at a time.
 //!
+//! The other side, for whoever sends, is [`client`].
+//!
 //! Who may do what is `guard`'s to say: on the loopback everybody who is really there, elsewhere who
 //! has the token. Not here: findings themselves (`store`), flags (the binary).
 //! Start at [`Server::bind`] and [`routes`].
@@ -12,6 +14,7 @@
 
 mod app;
 mod changes;
+pub mod client;
 mod error;
 mod guard;
 mod intake;

@@ -8,6 +8,7 @@ mod hunt;
 mod inspect;
 mod inspect_goroutine;
 mod jobs;
+mod keep;
 mod load;
 mod place;
 mod proxy;

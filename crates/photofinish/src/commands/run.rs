@@ -4,7 +4,7 @@
 //! `photofinish: `, between the program's own lines; stdout is the program's alone. The exit
 //! status is the program's, 128 + n if signal n ended it.
 
-use super::place::{Place, StoreArgs};
+use super::keep::KeepArgs;
 use crate::config::{Bytes, Config, parse_span};
 use crate::exit::ExitStatus;
 use crate::output;
@@ -57,7 +57,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N")]
     history_size: Option<u64>,
     #[command(flatten)]
-    store: StoreArgs,
+    keep: KeepArgs,
     /// The role of the program: canary, mirror, jobs, load, test, run
     #[arg(long, default_value_t = Source::Run, env = "PHOTOFINISH_SOURCE")]
     source: Source,
@@ -91,11 +91,11 @@ pub(crate) struct ChildArgs {
 /// Supervises until the program has ended for good.
 pub(crate) fn run(args: RunArgs) -> anyhow::Result<ExitStatus> {
     let config = Config::load(args.config.as_deref())?;
-    let Place { store, spool, .. } = args.store.place(&config)?;
-    let plan = plan(args, &config, spool)?;
+    let kept = args.keep.kept(&config)?;
+    let plan = plan(args, &config, kept.spool())?;
     let stderr = File::from(std::io::stderr().as_fd().try_clone_to_owned()?);
     let voice = Voice::new(Some(stderr))?;
-    let outcome = supervise(plan, StoreSink::new(store), &voice);
+    let outcome = supervise(plan, kept.spooled_sink(), &voice);
     match outcome {
         Ok(outcome) => Ok(ExitStatus::Child(outcome.end.map_or(0, |end| end.status()))),
         Err(error) => {

@@ -1,7 +1,7 @@
 //! `photofinish serve`: flags in, [`Settings`], one [`Server`] until somebody ends it.
 
 use super::place::{Place, StoreArgs};
-use crate::config::Config;
+use crate::config::{Bytes, Config};
 use crate::exit::ExitStatus;
 use crate::output::error::hinted;
 use crate::signal::on_first_interrupt;
@@ -39,6 +39,9 @@ pub(crate) struct ServeArgs {
     /// The certificate's key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Memory for sightings that are being received or written; who sends more is told to come back
+    #[arg(long, value_name = "SIZE", default_value = "64MiB")]
+    intake: Bytes,
     /// The checkout whose source is shown beside findings, and whose CODEOWNERS says whose they
     /// are [default: the one around the current folder]
     #[arg(long, value_name = "DIR")]
@@ -101,6 +104,7 @@ fn settings(args: ServeArgs, config: &Config, place: Place) -> anyhow::Result<Se
     let mut settings = Settings::new(listen, place.store);
     settings.token = token(pick(args.token_file, &own.token_file))?;
     settings.report_token = token(pick(args.report_token_file, &own.report_token_file))?;
+    settings.limits.intake = usize::try_from(args.intake.0).unwrap_or(usize::MAX);
     settings.tls = match (pick(args.tls_cert, &own.tls_cert), pick(args.tls_key, &own.tls_key)) {
         (Some(certificate), Some(key)) => Some(Tls { certificate, key }),
         (None, None) => None,

@@ -195,6 +195,12 @@ pub(crate) enum CompareWhat {
 pub(crate) struct StoreConfig {
     /// The database file.
     pub(crate) path: Option<PathBuf>,
+    /// A `serve` that what is seen is sent to.
+    pub(crate) to: Option<String>,
+    /// The file with its token.
+    pub(crate) token_file: Option<PathBuf>,
+    /// The certificates to trust for it.
+    pub(crate) to_ca: Option<PathBuf>,
 }
 
 /// Why a configuration was refused.

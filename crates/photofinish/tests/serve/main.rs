@@ -4,6 +4,7 @@
 
 mod api;
 mod browser;
+mod collector;
 mod hostile;
 mod pages;
 mod support;

@@ -129,7 +129,14 @@ async fn record(
     body::expect_json(headers)?;
     let length = body::length(headers, app.limits.body)?;
     // Room for the text, and for what is made of it.
-    let room = app.intake.reserve(length.saturating_mul(2))?;
+    let room = match app.intake.reserve(length.saturating_mul(2)) {
+        Ok(room) => room,
+        Err(full) => {
+            // Who still writes when we hang up would not hear why.
+            body::discard(request.into_body(), &app.limits).await;
+            return Err(full.into());
+        }
+    };
     let bytes = body::read(request.into_body(), app.limits.body, &app.limits).await?;
     let sightings: Vec<SightingJson> = body::json(&bytes)?;
     drop(bytes);

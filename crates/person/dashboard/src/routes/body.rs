@@ -26,6 +26,12 @@ pub(super) async fn read(body: Body, limit: usize, limits: &Limits) -> Result<By
     }
 }
 
+/// Reads a body and forgets it.
+pub(super) async fn discard(mut body: Body, limits: &Limits) {
+    let read = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _ = tokio::time::timeout(limits.body_time, read).await;
+}
+
 /// How long a body says it is, if that is no more than `limit`.
 pub(super) fn length(headers: &HeaderMap, limit: usize) -> Result<usize, Trouble> {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());

@@ -1,7 +1,6 @@
 //! What is caught becomes a finding at once. A store that is away gets it later; at the end that it never did
 //! is an error.
 
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use photofinish_catch::Caught;
@@ -52,9 +51,8 @@ impl Origin {
 }
 
 impl Keep {
-    /// For the findings at `store`, under `service`; without one each under its program's name.
-    pub(super) fn new(store: &Path, service: Option<String>) -> Keep {
-        let store = StoreSink::new(store.to_owned());
+    /// For `store`, under `service`; without one each under its program's name.
+    pub(super) fn new(store: StoreSink, service: Option<String>) -> Keep {
         Keep { store, service, waiting: Vec::new(), failure: None, n_given_up: 0 }
     }
 
