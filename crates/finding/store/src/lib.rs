@@ -4,7 +4,7 @@
 //! that any number of processes may write at once. A sighting is counted once however often
 //! it is delivered, and late delivery does not reopen what was fixed since.
 //!
-//! All SQL is in `schema`, `record`, `read`, `list` and `change`. Not here: what makes two races one and
+//! All SQL is in `schema`, `record`, `read`, `list`, `news` and `change`. Not here: what makes two races one and
 //! what sort of mistake a race is (`model`), spools and delivery (`supervise`), text for people
 //! (the binary). Start at [`Store::open`], then [`Store::record`].
 
@@ -18,6 +18,7 @@ pub mod json;
 mod later;
 mod lifecycle;
 mod list;
+mod news;
 mod open;
 mod owners;
 mod read;
@@ -32,6 +33,7 @@ pub use filter::Filter;
 pub use finding::{Change, Finding, Seen, title_of};
 pub use lifecycle::{Event, Refused, State, next};
 pub use list::{Choices, Listing, Order, Page, Summary, Totals};
+pub use news::News;
 pub use open::{Store, default_path};
 pub use owners::{CodeOwners, OwnerRules, Repository};
 pub use sighting::{NewSighting, Recorded, Source};

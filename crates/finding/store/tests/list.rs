@@ -112,7 +112,9 @@ fn a_file_of_an_older_photofinish_is_searched_and_plotted_like_a_new_one() {
     drop(kept.store);
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection
-        .execute_batch("DROP TABLE search; DROP TABLE activity; PRAGMA user_version = 1;")
+        .execute_batch(
+            "DROP TABLE search; DROP TABLE activity; DROP TABLE cursor; PRAGMA user_version = 1;",
+        )
         .unwrap();
     drop(connection);
     let store = Store::open(&path).unwrap();

@@ -7,6 +7,7 @@ use crate::output::error::hinted;
 use crate::signal::on_first_interrupt;
 use anyhow::Context;
 use photofinish_dashboard::{ServeError, Server, Settings, Tls, Token};
+use photofinish_notify::Notifier;
 use photofinish_store::{OwnerRules, Repository};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -54,6 +55,7 @@ pub(crate) fn serve(args: ServeArgs) -> anyhow::Result<ExitStatus> {
     let place = args.store.place(&config)?;
     place.deliver_left_over();
     let settings = settings(args, &config, place)?;
+    let notify = config.notify_settings(&settings.store)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("serve")
@@ -65,8 +67,10 @@ pub(crate) fn serve(args: ServeArgs) -> anyhow::Result<ExitStatus> {
         on_first_interrupt(move || {
             stopper.send_replace(true);
         })?;
+        let notifier = notify.as_ref().map(Notifier::start).transpose()?;
         announce(&server, &settings);
         server.run(stop).await;
+        drop(notifier);
         anyhow::Ok(())
     })?;
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));

@@ -8,6 +8,7 @@
 
 pub(crate) mod jobs;
 mod line;
+pub(crate) mod notify;
 pub(crate) mod proxy;
 pub(crate) mod serve;
 mod value;
@@ -35,6 +36,7 @@ pub(crate) struct Config {
     pub(crate) proxy: proxy::ProxyConfig,
     pub(crate) jobs: jobs::JobsConfig,
     pub(crate) serve: serve::ServeConfig,
+    pub(crate) notify: notify::NotifyConfig,
     /// The folder of the file; relative paths start here.
     #[serde(skip)]
     pub(crate) base: PathBuf,

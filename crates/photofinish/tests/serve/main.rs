@@ -6,5 +6,6 @@ mod api;
 mod browser;
 mod collector;
 mod hostile;
+mod notify;
 mod pages;
 mod support;
