@@ -10,6 +10,7 @@ mod inspect_goroutine;
 mod jobs;
 mod keep;
 mod load;
+mod man;
 mod place;
 mod proxy;
 mod report;
@@ -75,6 +76,8 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
+    /// Write the manual pages of all commands
+    Man(man::ManArgs),
     /// Become a supervised program (used by `run` and `hunt`)
     #[command(name = "__child", hide = true)]
     Child(run::ChildArgs),
@@ -95,6 +98,7 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Findings(args) => findings::findings(args),
         Command::Serve(args) => serve::serve(*args),
         Command::Completions(args) => completions::completions(args),
+        Command::Man(args) => man::man(args),
         Command::Child(args) => run::child(args),
     }
 }
