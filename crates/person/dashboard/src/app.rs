@@ -7,6 +7,7 @@ use crate::settings::{Limits, Settings};
 use crate::shelf::Shelf;
 use crate::source::Checkout;
 use crate::token::{Signer, Token};
+use crate::watched::Watching;
 use photofinish_store::{Choices, StoreError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,6 +29,7 @@ pub(crate) struct App {
     /// Cookies travel encrypted.
     pub(crate) is_secure: bool,
     pub(crate) limits: Limits,
+    pub(crate) watching: Watching,
     choices: Mutex<Option<(Instant, Arc<Choices>)>>,
 }
 
@@ -48,6 +50,7 @@ impl App {
             report_token: settings.report_token.clone(),
             is_secure: settings.tls.is_some(),
             limits: settings.limits,
+            watching: Watching::start(&settings.watched),
             choices: Mutex::default(),
             shelf,
         })

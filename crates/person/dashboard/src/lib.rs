@@ -28,9 +28,11 @@ mod settings;
 mod shelf;
 mod source;
 mod token;
+mod watched;
 pub mod wire;
 
 pub use error::ServeError;
 pub use server::Server;
 pub use settings::{Limits, Settings, Tls};
 pub use token::{Token, TokenError};
+pub use watched::{Ask, Watched, WatchedKind};

@@ -1,6 +1,7 @@
 //! What `serve` is asked for.
 
 use crate::token::Token;
+use crate::watched::Watched;
 use photofinish_store::{OwnerRules, Repository};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,6 +24,8 @@ pub struct Settings {
     pub repository: Option<Repository>,
     /// From whose files owners are told.
     pub owner_rules: Option<OwnerRules>,
+    /// Proxies and queues whose figures are shown.
+    pub watched: Vec<Watched>,
     /// How much is taken.
     pub limits: Limits,
 }
@@ -74,6 +77,7 @@ impl Settings {
             tls: None,
             repository: None,
             owner_rules: None,
+            watched: Vec::new(),
             limits: Limits::default(),
         }
     }

@@ -18,6 +18,8 @@ pub(crate) struct ServeConfig {
     pub(crate) tls_cert: Option<PathBuf>,
     /// Its key.
     pub(crate) tls_key: Option<PathBuf>,
+    /// The admin addresses of proxies whose figures are shown.
+    pub(crate) proxies: Vec<SocketAddr>,
     /// The checkout whose source is shown.
     pub(crate) source: Option<PathBuf>,
 }

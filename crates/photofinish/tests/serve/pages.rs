@@ -1,7 +1,7 @@
 //! What people do in a browser, with the mouse and without.
 
 use crate::browser::Browser;
-use crate::support::{Served, Service, record};
+use crate::support::{LONG, Served, Service, record};
 use photofinish_store::Source;
 use serde_json::json;
 
@@ -188,5 +188,39 @@ fn who_has_the_token_gets_in_and_out() {
     browser.and_arrive(|browser| browser.click("header form button"));
     browser.open(&finding);
     browser.wait_for("location.pathname === '/login'");
+    assert_no_complaints(&mut browser, &served);
+}
+
+#[test]
+fn the_variants_of_a_proxy_are_shown_as_they_do_now() {
+    let Some(mut browser) = Browser::start() else { return };
+    // Any service will do as stable, canary and mirror.
+    let behind = Service::new();
+    let behind = behind.serve(&[]);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_photofinish"));
+    command.args(["proxy", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--store"]);
+    let service = Service::new();
+    command.arg(service.store()).args(["--stable", &behind.url, "--canary", &behind.url]);
+    command.args(["--share", "50%", "--large-share", "--mirror", &behind.url]);
+    let proxy = photofinish_testkit::Running::start(command.current_dir(service.dir.path()));
+    let front = proxy.wait_for_line(LONG, "listening on http://");
+    let admin = proxy.wait_for_line(LONG, "figures at http://");
+    let admin = admin.split('/').next().unwrap();
+    let served = service.serve(&["--proxy", admin, "--proxy", "127.0.0.1:1"]);
+    browser.open(&format!("{}/variants", served.url));
+    for _ in 0..40 {
+        let mut stream = std::net::TcpStream::connect(&front).unwrap();
+        let request =
+            format!("GET /healthz HTTP/1.1\r\nhost: {front}\r\nconnection: close\r\n\r\n");
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        std::io::copy(&mut stream, &mut std::io::sink()).unwrap();
+    }
+    browser.wait_for("document.body.innerText.includes('gets 50.00% now')");
+    browser.wait_for("document.querySelectorAll('polyline[points*=\" \"]').length >= 3");
+    let text = browser.text("#variants");
+    for word in ["Stable", "Canary", "Mirror", "not in the objective", "It does not answer"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    inspect(&mut browser, "variants");
     assert_no_complaints(&mut browser, &served);
 }

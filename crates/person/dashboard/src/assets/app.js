@@ -94,7 +94,15 @@ function shortAddress() {
   }
 }
 
+// Figures that change all the time are asked for all the time, while somebody looks.
+function repeat() {
+  const part = document.querySelector('[data-every]');
+  if (!part) return;
+  setInterval(() => { if (!document.hidden) refresh().catch(() => {}); }, Number(part.dataset.every));
+}
+
 watch();
+repeat();
 remember();
 keys();
 shortAddress();

@@ -9,10 +9,12 @@ mod finding;
 mod list;
 mod plot;
 mod stack;
+mod variants;
 mod words;
 
 pub(crate) use finding::{Said, Shown, finding};
 pub(crate) use list::list;
+pub(crate) use variants::variants;
 
 use crate::reply::Trouble;
 use jiff::Timestamp;
@@ -47,6 +49,7 @@ fn layout(title: &str, frame: Option<&Frame>, main: &Markup) -> Markup {
                     nav aria-label="Pages" {
                         a.brand href="/findings" { "photofinish" }
                         a href="/findings" { "Findings" }
+                        a href="/variants" { "Variants" }
                     }
                     @if let Some(frame) = frame {
                         p.live id="live" { "Updates when you reload" }

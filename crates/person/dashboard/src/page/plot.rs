@@ -31,6 +31,29 @@ pub(super) fn spark(activity: &[(Timestamp, u64)], days: i64, now: Timestamp) ->
     }
 }
 
+/// What changed over the last minutes, as a line from nothing up to the most there was.
+pub(super) fn line(values: &[f64], unit: &str) -> Markup {
+    const WIDTH: f64 = 160.0;
+    const HEIGHT: f64 = 28.0;
+    let most = values.iter().copied().fold(0.0, f64::max);
+    let step = WIDTH / (values.len().saturating_sub(1).max(1) as f64);
+    let points: Vec<String> = values
+        .iter()
+        .enumerate()
+        .map(|(index, value)| {
+            let height = if most > 0.0 { value / most * (HEIGHT - 4.0) } else { 0.0 };
+            format!("{:.1},{:.1}", index as f64 * step, HEIGHT - 2.0 - height)
+        })
+        .collect();
+    let label = format!("{most:.1} {unit} at most in 5 minutes");
+    html! {
+        svg.line role="img" aria-label=(label) viewBox=(format!("0 0 {WIDTH} {HEIGHT}"))
+            width=(WIDTH) height=(HEIGHT) preserveAspectRatio="none" {
+            polyline points=(points.join(" ")) {}
+        }
+    }
+}
+
 /// A plot to be read: a bar a day.
 pub(super) fn days(activity: &[(Timestamp, u64)], days: i64, now: Timestamp) -> Markup {
     const STEP: usize = 20;

@@ -33,6 +33,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/findings/{id}", get(pages::finding))
         .route("/findings/{id}/raw", get(pages::raw))
         .route("/findings/{id}/actions", post(decide::by_form))
+        .route("/variants", get(pages::variants))
         .route("/login", get(login::form).post(login::login))
         .route("/logout", post(login::logout))
         .route("/events", get(events::events))

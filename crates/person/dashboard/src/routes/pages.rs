@@ -49,6 +49,11 @@ pub(super) async fn finding(
     show(&app, &headers, id, StatusCode::OK, said).await
 }
 
+pub(super) async fn variants(State(app): State<Arc<App>>, headers: HeaderMap) -> Reply {
+    let known = app.watching.known();
+    html(StatusCode::OK, page::variants(&frame(&app, &headers, Timestamp::now()), &known))
+}
+
 /// The finding again, with why what was asked for was not done.
 pub(super) async fn refused(
     app: &Arc<App>,

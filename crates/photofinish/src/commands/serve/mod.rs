@@ -1,5 +1,7 @@
 //! `photofinish serve`: flags in, [`Settings`], one [`Server`] until somebody ends it.
 
+mod watched;
+
 use super::place::{Place, StoreArgs};
 use crate::config::{Bytes, Config};
 use crate::exit::ExitStatus;
@@ -40,6 +42,9 @@ pub(crate) struct ServeArgs {
     /// The certificate's key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// The admin address of a proxy whose figures are shown (may be repeated)
+    #[arg(long, value_name = "ADDR")]
+    proxy: Vec<SocketAddr>,
     /// Memory for sightings that are being received or written; who sends more is told to come back
     #[arg(long, value_name = "SIZE", default_value = "64MiB")]
     intake: Bytes,
@@ -108,6 +113,8 @@ fn settings(args: ServeArgs, config: &Config, place: Place) -> anyhow::Result<Se
     let mut settings = Settings::new(listen, place.store);
     settings.token = token(pick(args.token_file, &own.token_file))?;
     settings.report_token = token(pick(args.report_token_file, &own.report_token_file))?;
+    let proxies = if args.proxy.is_empty() { own.proxies.clone() } else { args.proxy };
+    settings.watched = watched::watched(&proxies, config);
     settings.limits.intake = usize::try_from(args.intake.0).unwrap_or(usize::MAX);
     settings.tls = match (pick(args.tls_cert, &own.tls_cert), pick(args.tls_key, &own.tls_key)) {
         (Some(certificate), Some(key)) => Some(Tls { certificate, key }),
