@@ -12,7 +12,7 @@ use photofinish_dashboard::client::Client;
 use photofinish_dashboard::wire::{BuildJson, RecordedJson, SightingJson};
 use photofinish_model::Fingerprint;
 use photofinish_store::json::RaceJson;
-use photofinish_store::{NewSighting, OwnerRules, Source, Store};
+use photofinish_store::{Campaign, NewSighting, OwnerRules, Source, Store};
 use photofinish_supervise::{Delivered, Sighted, Sink, SinkError};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,6 +55,15 @@ impl StoreSink {
     pub(crate) fn another(&self) -> StoreSink {
         StoreSink::to(self.path.clone(), self.remote.clone())
             .with_owner_rules(self.owner_rules.clone())
+    }
+
+    /// Keeps what a campaign came to; its findings are known already.
+    pub(crate) fn campaign(&mut self, campaign: &Campaign) -> anyhow::Result<()> {
+        self.with(|store| Ok(store.record_campaign(campaign)?))?;
+        if let Some(remote) = &self.remote {
+            remote.client.campaign(&campaign.clone().into())?;
+        }
+        Ok(())
     }
 
     /// Does something with the store, if there is one; after a failure it is opened anew next time.

@@ -4,12 +4,13 @@
 //! that any number of processes may write at once. A sighting is counted once however often
 //! it is delivered, and late delivery does not reopen what was fixed since.
 //!
-//! All SQL is in `schema`, `record`, `read`, `list`, `news` and `change`. Not here: what makes two races one and
+//! All SQL is in `schema`, `record`, `read`, `list`, `news`, `campaign` and `change`. Not here: what makes two races one and
 //! what sort of mistake a race is (`model`), spools and delivery (`supervise`), text for people
 //! (the binary). Start at [`Store::open`], then [`Store::record`].
 
 #![forbid(unsafe_code)]
 
+mod campaign;
 mod change;
 mod error;
 mod filter;
@@ -27,6 +28,7 @@ mod schema;
 mod sighting;
 mod source;
 
+pub use campaign::{Campaign, CampaignFound};
 pub use change::{Action, Changed, Decision};
 pub use error::StoreError;
 pub use filter::Filter;

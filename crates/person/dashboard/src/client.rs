@@ -7,7 +7,7 @@
 //! Start at [`Client::new`], then [`Client::send`].
 
 use crate::token::Token;
-use crate::wire::{BuildJson, ErrorJson, RecordedJson, SightingJson, StateJson};
+use crate::wire::{BuildJson, CampaignJson, ErrorJson, RecordedJson, SightingJson, StateJson};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
@@ -202,6 +202,14 @@ impl Client {
     /// It was not recorded.
     pub fn build(&self, build: &BuildJson) -> Result<(), SendError> {
         self.post("/api/v1/builds", build).map(|_: serde_json::Value| ())
+    }
+
+    /// Tells what a campaign came to.
+    ///
+    /// # Errors
+    /// It was not recorded.
+    pub fn campaign(&self, campaign: &CampaignJson) -> Result<(), SendError> {
+        self.post("/api/v1/campaigns", campaign).map(|_: serde_json::Value| ())
     }
 
     fn send_some(&self, batch: &[SightingJson]) -> Result<Vec<RecordedJson>, SendError> {

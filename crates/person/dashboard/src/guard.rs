@@ -136,7 +136,9 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 fn is_reporting(request: &Request) -> bool {
     let path = request.uri().path();
     match *request.method() {
-        Method::POST => matches!(path, "/api/v1/sightings" | "/api/v1/builds"),
+        Method::POST => {
+            matches!(path, "/api/v1/sightings" | "/api/v1/builds" | "/api/v1/campaigns")
+        }
         Method::GET => path.starts_with("/api/v1/findings/") && path.ends_with("/state"),
         _ => false,
     }

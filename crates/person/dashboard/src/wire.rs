@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use photofinish_model::{Race, UnknownWord};
 use photofinish_store::json::RaceJson;
-use photofinish_store::{NewSighting, Recorded, Source};
+use photofinish_store::{Campaign, CampaignFound, NewSighting, Recorded, Source};
 use serde::{Deserialize, Serialize};
 
 /// A race seen once, on its way to whoever keeps findings.
@@ -67,6 +67,42 @@ pub struct StateJson {
     pub state: Option<String>,
     /// It waits for nobody's decision.
     pub acknowledged: bool,
+}
+
+/// What a hunt or a catch came to: `POST /api/v1/campaigns`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CampaignJson {
+    /// The same for the same campaign, however often it is sent.
+    pub id: String,
+    /// `hunt`, `catch`.
+    pub kind: String,
+    /// What was looked at.
+    pub service: String,
+    /// Where.
+    pub host: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// What it saw.
+    pub found: Vec<CampaignFound>,
+    /// What else there is to say, name and value.
+    #[serde(default)]
+    pub figures: Vec<(String, String)>,
+}
+
+impl From<CampaignJson> for Campaign {
+    fn from(json: CampaignJson) -> Campaign {
+        let CampaignJson { id, kind, service, host, started, ended, found, figures } = json;
+        Campaign { id, kind, service, host, started, ended, found, figures }
+    }
+}
+
+impl From<Campaign> for CampaignJson {
+    fn from(campaign: Campaign) -> CampaignJson {
+        let Campaign { id, kind, service, host, started, ended, found, figures } = campaign;
+        CampaignJson { id, kind, service, host, started, ended, found, figures }
+    }
 }
 
 /// What went wrong, in the answer to a request of a program.

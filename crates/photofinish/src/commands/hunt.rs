@@ -1,5 +1,6 @@
 //! `photofinish hunt`: builds a service, runs it, drives load at it, shows the races it has.
 
+mod campaign;
 mod keep;
 mod plan;
 mod ways;
@@ -153,6 +154,7 @@ pub(crate) fn hunt(args: HuntArgs) -> anyhow::Result<ExitStatus> {
     let rules = photofinish_store::OwnerRules::load(&plan.build.dir);
     let stop = stop_on_signal(&plan)?;
 
+    let started = jiff::Timestamp::now();
     let mut live = HuntLive::new(&plan);
     notes.iter().for_each(|note| live.note(note));
     let mut keep = keep::StoreKeep {
@@ -166,6 +168,7 @@ pub(crate) fn hunt(args: HuntArgs) -> anyhow::Result<ExitStatus> {
         let hint = error.hint();
         hinted(error, hint)
     })?;
+    campaign::keep(&mut keep.store, &plan.service.name, started, &outcome);
     let findings = read_findings(&mut store, &outcome)?;
     match format {
         Format::Json => json::print(&outcome, &findings),

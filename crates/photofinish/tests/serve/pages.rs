@@ -224,3 +224,44 @@ fn the_variants_of_a_proxy_are_shown_as_they_do_now() {
     inspect(&mut browser, "variants");
     assert_no_complaints(&mut browser, &served);
 }
+
+#[test]
+fn campaigns_are_shown_with_what_they_found() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = Service::new().with_findings(8);
+    let served = service.serve(&["--proxy", "127.0.0.1:1"]);
+    browser.open(&format!("{}/campaigns", served.url));
+    assert!(browser.text(".nothing").contains("No hunt"));
+    let mut store = service.open();
+    let all = store.findings(&photofinish_store::Filter::default()).unwrap();
+    let now = jiff::Timestamp::now();
+    for number in 0..12_usize {
+        let ended = now - jiff::SignedDuration::from_hours(30 - number as i64);
+        let found = all.iter().take(number % 10).enumerate().map(|(index, finding)| {
+            let id = finding.fingerprint.to_string();
+            photofinish_store::CampaignFound { id, new: index < number % 4, regressed: false }
+        });
+        let campaign = photofinish_store::Campaign {
+            id: format!("hunt/{number}"),
+            kind: "hunt".to_owned(),
+            service: "payments".to_owned(),
+            host: "builder-1".to_owned(),
+            started: ended - jiff::SignedDuration::from_secs(75),
+            ended,
+            found: found.collect(),
+            figures: vec![("ran".to_owned(), "stable, canary, mirror".to_owned())],
+        };
+        store.record_campaign(&campaign).unwrap();
+    }
+    browser.wait_for("document.querySelectorAll('tbody tr').length === 12");
+    let text = browser.text("#campaigns");
+    assert!(text.contains("hunt of payments") && text.contains("1 min 15 s"), "{text}");
+    inspect(&mut browser, "campaigns");
+    browser.and_arrive(|browser| browser.click(".found a"));
+    assert!(browser.text("h1").contains("↔"));
+    let posted = serde_json::json!({"id": "catch/1", "kind": "catch", "service": "cart",
+        "host": "h", "started": now, "ended": now, "found": []});
+    assert_eq!(served.post_json("/api/v1/campaigns", &posted.to_string()).status, 200);
+    assert_eq!(served.get("/api/v1/campaigns").json()["campaigns"][0]["service"], "cart");
+    assert_no_complaints(&mut browser, &served);
+}

@@ -4,6 +4,7 @@
 //! Marks for the script: `data-live` is taken over from a newer page, the rest is left as the person
 //! has it. `finding` is one finding, `list` all of them, `stack` and `plot` their parts.
 
+mod campaigns;
 mod decide;
 mod finding;
 mod list;
@@ -12,6 +13,7 @@ mod stack;
 mod variants;
 mod words;
 
+pub(crate) use campaigns::{Campaigns, campaigns};
 pub(crate) use finding::{Said, Shown, finding};
 pub(crate) use list::list;
 pub(crate) use variants::variants;
@@ -50,6 +52,7 @@ fn layout(title: &str, frame: Option<&Frame>, main: &Markup) -> Markup {
                         a.brand href="/findings" { "photofinish" }
                         a href="/findings" { "Findings" }
                         a href="/variants" { "Variants" }
+                        a href="/campaigns" { "Campaigns" }
                     }
                     @if let Some(frame) = frame {
                         p.live id="live" { "Updates when you reload" }

@@ -54,6 +54,33 @@ pub(super) fn line(values: &[f64], unit: &str) -> Markup {
     }
 }
 
+/// A bar for each count, the part of it that is new set off.
+pub(super) fn pairs(counts: &[u64], new: &[u64]) -> Markup {
+    const STEP: usize = 20;
+    const HEIGHT: u64 = 96;
+    let most = counts.iter().copied().max().unwrap_or(0);
+    // Few are not stretched over the whole width.
+    let width = STEP * counts.len().max(30);
+    let label = format!("{} campaigns, {} findings at most in one", counts.len(), number(most));
+    html! {
+        svg.days role="img" aria-label=(label) preserveAspectRatio="none"
+            viewBox=(format!("0 0 {width} {HEIGHT}")) {
+            @for (index, (count, new)) in counts.iter().zip(new).enumerate() {
+                @let height = height_of(*count, most, HEIGHT - 2);
+                @let part = height_of(*new, most, HEIGHT - 2);
+                g {
+                    title { (counted(*count, "finding")) ", " (number(*new)) " new" }
+                    rect class=(if *count == 0 { "none" } else { "rest" })
+                        x=(index * STEP + 1) y=(HEIGHT - height) width=(STEP - 2) height=(height) {}
+                    @if *new > 0 {
+                        rect.some x=(index * STEP + 1) y=(HEIGHT - part) width=(STEP - 2) height=(part) {}
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// A plot to be read: a bar a day.
 pub(super) fn days(activity: &[(Timestamp, u64)], days: i64, now: Timestamp) -> Markup {
     const STEP: usize = 20;

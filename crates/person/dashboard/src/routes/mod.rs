@@ -7,6 +7,7 @@
 mod api;
 mod assets;
 mod body;
+mod campaigns;
 mod decide;
 mod events;
 mod login;
@@ -33,6 +34,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/findings/{id}", get(pages::finding))
         .route("/findings/{id}/raw", get(pages::raw))
         .route("/findings/{id}/actions", post(decide::by_form))
+        .route("/campaigns", get(pages::campaigns))
         .route("/variants", get(pages::variants))
         .route("/login", get(login::form).post(login::login))
         .route("/logout", post(login::logout))
@@ -46,6 +48,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/v1/findings/{id}/actions", post(decide::by_json))
         .route("/api/v1/sightings", post(api::sightings))
         .route("/api/v1/builds", post(api::builds))
+        .route("/api/v1/campaigns", get(campaigns::list).post(campaigns::record))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_so)
         .layer(from_fn_with_state(Arc::clone(&app), guard))

@@ -1,5 +1,6 @@
 //! The pages that people read.
 
+use super::campaigns::{PER_PAGE, page_of};
 use super::decide::DecisionJson;
 use crate::app::App;
 use crate::guard::{form_mark, session};
@@ -9,7 +10,9 @@ use crate::reply::{Reply, Trouble, html, text};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
+use photofinish_model::Fingerprint;
 use photofinish_store::Finding;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Days of the large plot.
@@ -52,6 +55,30 @@ pub(super) async fn finding(
 pub(super) async fn variants(State(app): State<Arc<App>>, headers: HeaderMap) -> Reply {
     let known = app.watching.known();
     html(StatusCode::OK, page::variants(&frame(&app, &headers, Timestamp::now()), &known))
+}
+
+pub(super) async fn campaigns(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Reply {
+    let page = page_of(query);
+    let read = app.shelf.with(move |store| {
+        let (total, campaigns) = store.campaigns((page - 1) * PER_PAGE, PER_PAGE)?;
+        let mut titles = HashMap::new();
+        for found in campaigns.iter().flat_map(|campaign| campaign.found.iter().take(5)) {
+            if let Some(title) = store.title(&Fingerprint::from_stored(found.id.clone()))? {
+                titles.insert(found.id.clone(), title);
+            }
+        }
+        Ok(page::Campaigns { total, page, per_page: PER_PAGE, campaigns, titles })
+    });
+    match read.await {
+        Ok(shown) => {
+            html(StatusCode::OK, page::campaigns(&frame(&app, &headers, Timestamp::now()), &shown))
+        }
+        Err(error) => Trouble::from(error).page(),
+    }
 }
 
 /// The finding again, with why what was asked for was not done.

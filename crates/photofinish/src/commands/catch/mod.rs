@@ -104,6 +104,10 @@ pub(crate) fn catch(args: CatchArgs) -> anyhow::Result<ExitStatus> {
         next = next.max(Instant::now());
     }
     let printed = told.end().context("cannot write to stdout");
+    // Part of a hunt it is told there.
+    if args.format != CatchFormat::Jsonl {
+        keep.campaign(&args.names.join(", "));
+    }
     let kept = keep.finish();
     printed.and(kept)?;
     Ok(if told.n_races() == 0 { ExitStatus::Success } else { ExitStatus::Found })
