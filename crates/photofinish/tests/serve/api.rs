@@ -87,3 +87,29 @@ fn sigterm_ends_it_in_good_order() {
     assert!(served.program.wait_for_end(LONG).success());
     wait_until(LONG, "the port is free", || std::net::TcpStream::connect(&served.address).is_err());
 }
+
+#[test]
+fn the_dashboard_for_grafana_asks_for_figures_that_there_are() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_photofinish"))
+        .args(["serve", "--print-grafana"])
+        .output()
+        .unwrap();
+    let dashboard: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let service = Service::new();
+    let served = service.serve(&[]);
+    let metrics = served.get("/metrics").body;
+    let panels = dashboard["panels"].as_array().unwrap();
+    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
+    let asked = targets.map(|target| target["expr"].as_str().unwrap().to_owned());
+    let proxys = include_str!("../../../../docs/proxy.md");
+    for expression in asked {
+        let names = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        for name in names.filter_map(|name| name.strip_prefix("photofinish_")) {
+            let known = match name.strip_prefix("proxy_") {
+                Some(name) => proxys.contains(name.trim_end_matches("_bucket")),
+                None => metrics.contains(&format!("\n# TYPE photofinish_{name} ")),
+            };
+            assert!(known, "{name} in {expression}");
+        }
+    }
+}

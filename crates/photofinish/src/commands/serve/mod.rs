@@ -11,8 +11,12 @@ use anyhow::Context;
 use photofinish_dashboard::{ServeError, Server, Settings, Tls, Token};
 use photofinish_notify::Notifier;
 use photofinish_store::{OwnerRules, Repository};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+
+/// A dashboard, to be imported.
+const GRAFANA: &str = include_str!("../../../../../docs/grafana.json");
 
 /// Show findings in a browser, and take what other machines see
 #[derive(Debug, clap::Args)]
@@ -42,6 +46,9 @@ pub(crate) struct ServeArgs {
     /// The certificate's key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Print a dashboard for Grafana, of these figures and the proxies', and end
+    #[arg(long)]
+    print_grafana: bool,
     /// The admin address of a proxy whose figures are shown (may be repeated)
     #[arg(long, value_name = "ADDR")]
     proxy: Vec<SocketAddr>,
@@ -56,6 +63,13 @@ pub(crate) struct ServeArgs {
 
 /// Serves until SIGINT or SIGTERM.
 pub(crate) fn serve(args: ServeArgs) -> anyhow::Result<ExitStatus> {
+    if args.print_grafana {
+        anstream::stdout()
+            .lock()
+            .write_all(GRAFANA.as_bytes())
+            .context("cannot write to stdout")?;
+        return Ok(ExitStatus::Success);
+    }
     let config = Config::load(args.config.as_deref())?;
     let place = args.store.place(&config)?;
     place.deliver_left_over();
@@ -84,10 +98,7 @@ pub(crate) fn serve(args: ServeArgs) -> anyhow::Result<ExitStatus> {
 
 fn announce(server: &Server, settings: &Settings) {
     let mut err = anstream::stderr().lock();
-    let _ = std::io::Write::write_fmt(
-        &mut err,
-        format_args!("photofinish: findings are at {}\n", server.url()),
-    );
+    let _ = writeln!(err, "photofinish: findings are at {}", server.url());
     if !settings.listen.ip().is_loopback() {
         let how = match settings.tls {
             Some(_) => "who has the token",
