@@ -7,6 +7,7 @@
 mod catch_kills;
 mod catch_twins;
 mod growth;
+mod jobs_kills;
 mod kills;
 mod slow;
 mod stage;
@@ -75,6 +76,11 @@ const SOAKS: &[(&str, How, &str)] = &[
         "proxy-slow",
         How::Own(slow::slow),
         "slowloris, slow bodies, slow readers, 10,000 idle connections: good callers see no error",
+    ),
+    (
+        "jobs-kills",
+        How::Own(jobs_kills::jobs_kills),
+        "[--broker X] SIGKILL of the jobs sampler, 100 times a broker: each job in one queue, at its place",
     ),
     (
         "catch-kills",

@@ -4,7 +4,10 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use photofinish_testkit::{Error, Toolchain, try_go_toolchain, workspace_root};
+use photofinish_testkit::{Error, Toolchain, target_dir, try_go_toolchain, workspace_root};
+
+/// As the Go module proxy has it, checked against Go's checksum database.
+const NATS_SERVER: &str = "github.com/nats-io/nats-server/v2@v2.15.2";
 
 /// A command in the root of the workspace, with the Go toolchain first on PATH.
 pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Result<Command, String> {
@@ -47,6 +50,13 @@ pub(crate) fn brokers() {
     if !on_path("postgres") && !Path::new("/usr/lib/postgresql").is_dir() {
         missing.push("postgresql");
     }
+    if !on_path("rabbitmq-server") && !Path::new("/usr/lib/rabbitmq").is_dir() {
+        missing.push("rabbitmq-server");
+    }
+    let has_nats = nats_server();
+    if !has_nats {
+        missing.push("nats-server");
+    }
     if !missing.is_empty() {
         install_debian(&missing);
     }
@@ -58,6 +68,19 @@ pub(crate) fn browser() {
         // Letters too: a machine without any shows boxes.
         install_debian(&["chromium", "fonts-dejavu-core"]);
     }
+}
+
+/// The NATS server that teams run now, built if need be (about a minute); what Debian has is years older.
+fn nats_server() -> bool {
+    let folder = target_dir().join("servers/bin");
+    if on_path("nats-server") || folder.join("nats-server").is_file() {
+        return true;
+    }
+    println!("building {NATS_SERVER}");
+    command("go").is_ok_and(|mut go| {
+        go.args(["install", NATS_SERVER]).env("GOBIN", &folder).env("GOFLAGS", "");
+        go.status().is_ok_and(|status| status.success())
+    })
 }
 
 /// An error, its cause and its hint, a line each.

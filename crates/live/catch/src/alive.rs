@@ -8,10 +8,10 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use photofinish_goprocess::{Glimpses, LinkAddr, Pace, Pc, Process};
+use photofinish_goprocess::{Glimpses, LinkAddr, Pace, Pc, Process, Range, RuntimeAddr};
 use photofinish_sys::threads;
 
-use crate::decode::{Found, scan};
+use crate::decode::named_by;
 use crate::sites::code;
 
 /// Goroutines whose stacks are read: of more, so many, evenly chosen.
@@ -25,12 +25,16 @@ const MOST_THREADS: usize = 64;
 /// How far calls are followed, and how many functions that may give.
 const DEPTH: usize = 3;
 const MOST_FUNCTIONS: usize = 4000;
+/// Methods looked at of one type.
+const MOST_METHODS: usize = 8;
 
 /// Functions, by where they begin.
 #[derive(Debug, Default)]
 pub(crate) struct Alive {
     /// Those that a clock saw running, or in the callers of who ran.
     pub(crate) hot: HashSet<LinkAddr>,
+    /// Those on the stacks of goroutines: they may go on in their midst, and never begin again.
+    pub(crate) on_stacks: HashSet<LinkAddr>,
     /// All.
     pub(crate) all: HashSet<LinkAddr>,
 }
@@ -43,13 +47,20 @@ pub(crate) fn alive(process: &Process) -> Alive {
     for goroutine in process.some_goroutines(MOST_GOROUTINES).unwrap_or_default() {
         found.add_stack(process, &goroutine.stack);
     }
+    let on_stacks = found.known.clone();
     for _ in 0..DEPTH {
         let callers: Vec<LinkAddr> = found.new.drain(..).collect();
+        let mut taken = Vec::new();
         for caller in callers {
-            found.add_called(process, caller);
+            found.add_called(process, caller, &mut taken);
+        }
+        taken.sort_unstable();
+        taken.dedup();
+        for entry in called_by_value(process, &taken) {
+            found.add(entry);
         }
     }
-    Alive { hot, all: found.known }
+    Alive { hot, on_stacks, all: found.known }
 }
 
 #[derive(Debug, Default)]
@@ -75,20 +86,46 @@ impl Seen {
         }
     }
 
-    fn add_called(&mut self, process: &Process, caller: LinkAddr) {
+    /// Adds whom `caller` calls; what it takes the address of goes into `taken`.
+    fn add_called(&mut self, process: &Process, caller: LinkAddr, taken: &mut Vec<u64>) {
         let Some(function) = process.symbols().function_at(caller) else { return };
         if function.name().starts_with("runtime.") {
             return;
         }
         let Some(code) = code(process, function.entry, function.end) else { return };
-        for (_, found) in scan(&code, function.entry.0) {
-            if let Found::Call(target) = found
-                && let Some(called) = process.symbols().function_at(LinkAddr(target))
-            {
+        let (called, named) = named_by(&code, function.entry.0);
+        for target in called {
+            if let Some(called) = process.symbols().function_at(LinkAddr(target)) {
                 self.add(called.entry);
             }
         }
+        taken.extend(named);
     }
+}
+
+/// Functions that may be called through a value that the code names at one of these addresses: a `funcval`, whose first
+/// word is the function, or an `itab`, which has methods from its fourth word on (`runtime/runtime2.go` and
+/// `internal/abi/iface.go`, Go 1.21 to 1.27).
+fn called_by_value(process: &Process, named: &[u64]) -> Vec<LinkAddr> {
+    const WORDS: usize = 3 + MOST_METHODS;
+    let ranges =
+        |at: &u64| Range { address: LinkAddr(*at).loaded(process.bias()).0, len: 8 * WORDS };
+    let ranges: Vec<Range> = named.iter().map(ranges).collect();
+    let mut bytes = vec![0; 8 * WORDS * ranges.len()];
+    let Ok(was_read) = process.memory().read_many(&ranges, &mut bytes) else { return Vec::new() };
+    let function = |word: &[u8]| {
+        let at = RuntimeAddr(u64::from_le_bytes(word.try_into().ok()?)).linked(process.bias());
+        process.symbols().function_at(at).filter(|function| function.entry == at).map(|it| it.entry)
+    };
+    let mut found = Vec::new();
+    for (value, _) in bytes.chunks(8 * WORDS).zip(was_read).filter(|(_, was_read)| *was_read) {
+        let mut words = value.chunks(8).map(function);
+        match words.next().flatten() {
+            Some(entry) => found.push(entry),
+            None => found.extend(words.skip(2).map_while(|entry| entry)),
+        }
+    }
+    found
 }
 
 /// Samples threads for a moment.

@@ -5,7 +5,7 @@
 //! back some milliseconds, which a thread of its own waits for. Where the kernel has no such probes, nothing is
 //! waited for here. Start at [`Cold::plant`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -16,15 +16,16 @@ use photofinish_sys::trace::{Planted, Probe, ProbeProgram, StopProgram, thread_c
 
 use crate::learnt::SiteIdx;
 
-/// Probes are planted so many at a time.
-const BATCH: usize = 48;
-/// And so many such jobs wait to be done.
-const MOST_JOBS: usize = 3;
+/// Probes are planted so many at a time: few at first and after one that was not cold, then twice as many each time, so
+/// that few places at a time cost the program much until they are taken back.
+const BATCH: (usize, usize) = (6, 48);
+/// Such a job follows the one before when nobody came often for so long.
+const SETTLED: Duration = Duration::from_millis(5);
 /// A site reached more often per second is not cold.
 const COLD: f64 = 10.0;
 /// New probes are looked after as often as this, for so long; old ones each [`SELDOM`].
-const OFTEN: Duration = Duration::from_millis(3);
-const NEW: Duration = Duration::from_millis(60);
+const OFTEN: Duration = Duration::from_millis(4);
+const NEW: Duration = Duration::from_millis(40);
 const SELDOM: Duration = Duration::from_millis(500);
 
 /// A site to wait at by a probe.
@@ -35,6 +36,8 @@ pub(crate) struct ColdSite {
     pub(crate) address: u64,
     /// Where the probe goes, in the file.
     pub(crate) offset: u64,
+    /// Its function was seen running; else the probe is where that begins, and nobody is held.
+    pub(crate) is_alive: bool,
 }
 
 /// All probes of a process.
@@ -48,13 +51,17 @@ pub(crate) struct Cold {
     free: Vec<usize>,
     batches: HashMap<usize, Batch>,
     next_batch: usize,
+    next_size: usize,
+    planted: Instant,
     by_address: HashMap<u64, SiteIdx>,
-    waiting: Vec<ColdSite>,
+    waiting: VecDeque<ColdSite>,
     /// Jobs not done yet.
     busy: usize,
     /// Numbers of probes that are being removed, by batch.
     leaving: HashMap<usize, Vec<usize>>,
     looked: Instant,
+    /// More may be planted as soon as the kernel is done with what is.
+    may_plant: bool,
     is_possible: bool,
 }
 
@@ -111,11 +118,14 @@ impl Cold {
             free: (0..Probe::MOST).rev().collect(),
             batches: HashMap::new(),
             next_batch: 0,
+            next_size: BATCH.0,
+            planted: Instant::now(),
             by_address: HashMap::new(),
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             busy: 0,
             leaving: HashMap::new(),
             looked: Instant::now(),
+            may_plant: true,
         }
     }
 
@@ -140,15 +150,23 @@ impl Cold {
         self.by_address.get(&address).copied()
     }
 
-    /// Waits at these sites from some time on.
+    /// Whether sites wait to be planted.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Waits at these sites from some time on; at those that are in use before all others.
     pub(crate) fn plant(&mut self, sites: impl IntoIterator<Item = ColdSite>) {
-        self.waiting.extend(sites);
+        for site in sites {
+            if site.is_alive { self.waiting.push_front(site) } else { self.waiting.push_back(site) }
+        }
     }
 
     /// When [`Self::look`] wants to be called next.
     pub(crate) fn due(&self) -> Instant {
         let is_new = |batch: &Batch| batch.since.is_none_or(|since| since.elapsed() < NEW);
-        let soon = self.busy > 0 || self.next_batch == 0 || self.batches.values().any(is_new);
+        let is_waiting = self.may_plant && !self.waiting.is_empty() && !self.free.is_empty();
+        let soon = self.busy > 0 || is_waiting || self.batches.values().any(is_new);
         self.looked + if soon { OFTEN } else { SELDOM }
     }
 
@@ -162,18 +180,17 @@ impl Cold {
     ) -> Told {
         let mut told = Told::default();
         self.looked = Instant::now();
+        self.may_plant = may_plant;
         self.take_done(stop, &mut told, &mut may_stop);
         let numbers: Vec<usize> = self.batches.keys().copied().collect();
         for number in numbers {
             self.look_at(number, stop, &mut told, &mut may_stop);
         }
-        while may_plant && self.busy < MOST_JOBS && !self.waiting.is_empty() {
-            let n_new = self.waiting.len().min(BATCH).min(self.free.len());
-            if n_new == 0 {
-                break;
-            }
+        let n_new = self.waiting.len().min(self.next_size).min(self.free.len());
+        if may_plant && n_new > 0 && self.busy == 0 && self.planted.elapsed() >= SETTLED {
             let sites: Vec<ColdSite> = self.waiting.drain(..n_new).collect();
             self.plant_batch(sites);
+            self.next_size = (2 * self.next_size).min(BATCH.1);
         }
         told
     }
@@ -198,12 +215,13 @@ impl Cold {
             let arrivals = stop.probe_arrivals(*probe);
             let is_hot = arrivals > 4 && arrivals as f64 > COLD * elapsed.as_secs_f64().max(0.1);
             told.counted.push((site.site_idx, arrivals, elapsed));
-            stop.prepare_probe(*probe, !is_hot && may_stop(site.site_idx));
+            stop.prepare_probe(*probe, !is_hot && site.is_alive && may_stop(site.site_idx));
             if is_hot {
                 hot.push(site.site_idx);
             }
         }
         if !hot.is_empty() {
+            self.next_size = BATCH.0;
             let sites = self.remove_batch(number, stop);
             let (hot, cold): (Vec<_>, Vec<_>) =
                 sites.into_iter().partition(|site| hot.contains(&site.site_idx));
@@ -254,6 +272,7 @@ impl Cold {
             };
             let Some(batch) = self.batches.get_mut(&done.batch) else { continue };
             batch.since = Some(Instant::now());
+            self.planted = Instant::now();
             batch.looked = Instant::now();
             batch.sites.retain(|(site, number)| {
                 let is_refused = refused.contains(number);
@@ -264,7 +283,7 @@ impl Cold {
             });
             for (site, number) in &batch.sites {
                 stop.probe_arrivals(*number);
-                stop.prepare_probe(*number, may_stop(site.site_idx));
+                stop.prepare_probe(*number, site.is_alive && may_stop(site.site_idx));
                 self.by_address.insert(site.address, site.site_idx);
             }
         }

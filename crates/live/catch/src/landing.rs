@@ -1,31 +1,66 @@
-//! The instruction before a site: a thread stopped by a probe there stands at the site.
+//! The instructions before a site: a thread stopped by a probe at one of them stands at the site.
 //!
 //! A signal sent at a probe is delivered when the probed instruction has been run (`probes` of `sys`). So the
-//! instruction just before the site is probed, whatever jumps elsewhere passes by unseen. One that calls, jumps
-//! away for good, or does nothing at all is not probed: the thread would not come out at the site.
+//! instruction just before the site is probed, and the jumps that lead to it (where the garbage collector may be at work,
+//! Go jumps over a piece of code to most writes of pointers). One that calls, or does nothing at all, is not probed: the
+//! thread would not come out at the site.
 
 use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction};
 
-/// For each address of `sites`, the instruction before it in `code`, which lies at `start`.
-pub(crate) fn landings(code: &[u8], start: u64, sites: &[u64]) -> Vec<Option<u64>> {
-    let mut found = vec![None; sites.len()];
-    let mut before = Instruction::default();
+/// Where a probe goes by which a thread comes to stand at a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Landing {
+    pub(crate) address: u64,
+    /// It may lead elsewhere, too, so it may be run more often than the site.
+    pub(crate) is_branch: bool,
+    /// It is in a loop, so it may be run more often than the function.
+    pub(crate) is_in_loop: bool,
+}
+
+/// Probed for one site at most.
+const MOST_LANDINGS: usize = 4;
+
+/// For each address of `sites`, the instructions before it in `code`, which lies at `start`.
+pub(crate) fn landings(code: &[u8], start: u64, sites: &[u64]) -> Vec<Vec<Landing>> {
+    let mut found = vec![Vec::new(); sites.len()];
+    let loops = loops(code, start);
     for instruction in Decoder::with_ip(64, code, start, DecoderOptions::NONE).iter() {
-        if before.next_ip() == instruction.ip() && may_be_probed(&before) {
-            for (site_at, site) in sites.iter().enumerate() {
-                if *site == instruction.ip() {
-                    found[site_at] = Some(before.ip());
-                }
+        if !may_be_probed(&instruction) {
+            continue;
+        }
+        let address = instruction.ip();
+        let flow = instruction.flow_control();
+        let target = (flow != FlowControl::Next).then(|| instruction.near_branch_target());
+        let next = (flow != FlowControl::UnconditionalBranch).then(|| instruction.next_ip());
+        let is_branch = target.is_some() && next.is_some();
+        let is_in_loop = loops.iter().any(|(first, last)| (*first..=*last).contains(&address));
+        for (site, landings) in sites.iter().zip(&mut found) {
+            let leads_there = target == Some(*site) || next == Some(*site);
+            if leads_there && landings.len() < MOST_LANDINGS {
+                landings.push(Landing { address, is_branch, is_in_loop });
             }
         }
-        before = instruction;
     }
     found
 }
 
+/// What is jumped back over: from the target to the jump. Where a stack has grown, Go jumps to the very beginning.
+fn loops(code: &[u8], start: u64) -> Vec<(u64, u64)> {
+    Decoder::with_ip(64, code, start, DecoderOptions::NONE)
+        .iter()
+        .filter(|jump| jump.is_jmp_short_or_near() || jump.is_jcc_short_or_near())
+        .map(|jump| (jump.near_branch_target(), jump.ip()))
+        .filter(|(target, jump)| start < *target && target <= jump)
+        .collect()
+}
+
 fn may_be_probed(instruction: &Instruction) -> bool {
-    let goes_on =
-        matches!(instruction.flow_control(), FlowControl::Next | FlowControl::ConditionalBranch);
+    let goes_on = match instruction.flow_control() {
+        FlowControl::Next => true,
+        FlowControl::ConditionalBranch => instruction.is_jcc_short_or_near(),
+        FlowControl::UnconditionalBranch => instruction.is_jmp_short_or_near(),
+        _ => false,
+    };
     let does_something = !matches!(
         instruction.code(),
         Code::Nopw | Code::Nopd | Code::Nopq | Code::Nop_rm16 | Code::Nop_rm32 | Code::Nop_rm64
@@ -46,6 +81,20 @@ mod tests {
             0x48, 0x8b, 0x10,
         ];
         let found = landings(&code, 0x1000, &[0x1000, 0x1003, 0x100c, 0x1010]);
-        assert_eq!(found, [None, Some(0x1000), None, None]);
+        let landing = Landing { address: 0x1000, is_branch: false, is_in_loop: false };
+        assert_eq!(found, [vec![], vec![landing], vec![], vec![]]);
+        // The same between a no-op and a jump back over it.
+        let looped = [&[0x90], &code[..], &[0xeb, 0xeb]].concat();
+        let landing = Landing { address: 0x1001, is_in_loop: true, ..landing };
+        assert_eq!(landings(&looped, 0x1000, &[0x1004]), [vec![landing]]);
+    }
+
+    #[test]
+    fn who_jumps_to_a_site_is_probed_too() {
+        // je +3; mov [r11],rax; mov [rcx],rax
+        let code = [0x74, 0x03, 0x49, 0x89, 0x03, 0x48, 0x89, 0x01];
+        let jump = Landing { address: 0x1000, is_branch: true, is_in_loop: false };
+        let before = Landing { address: 0x1002, is_branch: false, is_in_loop: false };
+        assert_eq!(landings(&code, 0x1000, &[0x1005]), [vec![jump, before]]);
     }
 }

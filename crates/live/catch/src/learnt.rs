@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use photofinish_goprocess::LinkAddr;
 
+use crate::calls::Calls;
 use crate::sites::{Site, SiteKind, Sites};
 
 /// What [`catch_on`](crate::catch_on) learnt of a process, to be given to it when it looks again: it need not
@@ -39,14 +40,18 @@ pub(crate) struct Knowledge {
     pub(crate) by_address: HashMap<LinkAddr, Vec<SiteIdx>>,
     /// The sites of each function, and of each site the function.
     pub(crate) functions: Vec<Vec<SiteIdx>>,
-    /// Functions by where they begin.
+    /// Functions by where they begin, and where each does.
     by_entry: HashMap<LinkAddr, usize>,
+    entries: Vec<LinkAddr>,
+    /// Who calls whom in the user's module.
+    pub(crate) calls: Calls,
     function_of: Vec<usize>,
     /// By eight bytes, or by map.
     places: HashMap<u64, Shared>,
     pub(crate) suspects: Vec<SiteIdx>,
     /// Sites where somebody arrived.
     pub(crate) reached: Vec<SiteIdx>,
+    n_visited: usize,
 }
 
 /// What is known of a site.
@@ -57,14 +62,20 @@ pub(crate) struct Mark {
     pub(crate) in_vain: u32,
     arrivals: f64,
     waited: f64,
-    /// A probe waits there.
+    is_visited: bool,
+    /// A probe waits there, or is to.
     pub(crate) is_probed: bool,
+    /// Places to be waited at before its probes go there; and none is left.
+    pub(crate) checks_left: usize,
+    pub(crate) is_landing_cold: bool,
     /// How many places it touched.
     n_places: u32,
     partners: Vec<SiteIdx>,
     pub(crate) is_suspect: bool,
     /// Its function runs, as far as is known.
     pub(crate) is_alive: bool,
+    /// As far as a probe at its function's beginning told.
+    pub(crate) runs_seldom: bool,
     pub(crate) held: u32,
     pub(crate) caught: u32,
     /// What it touched was nobody else's.
@@ -86,6 +97,8 @@ const MOST_GOROUTINES: usize = 3;
 const MOST_SITES: usize = 8;
 /// A site whose threads touched only what is their own so often is given up.
 const ENOUGH_REJECTED: u32 = 6;
+/// A site that touched so many places, each of them another goroutine's, is not known to share any.
+const NOTED: u32 = 3;
 /// The least that a suspicion is worth.
 const LEAST: f64 = 0.02;
 const LEAST_OF_MAPS: f64 = 0.2;
@@ -98,23 +111,27 @@ impl Knowledge {
             by_address.entry(site.address).or_default().push(site_idx);
         }
         let (mut functions, mut function_of, mut first) = (Vec::new(), Vec::new(), 0);
-        let mut by_entry = HashMap::new();
+        let (mut by_entry, mut entries) = (HashMap::new(), Vec::new());
         for (entry, size) in &sites.sizes {
             by_entry.insert(*entry, functions.len());
+            entries.push(*entry);
             function_of.resize(first + size, functions.len());
             functions.push((first..first + size).collect());
             first += size;
         }
         let mut known = Knowledge {
+            calls: Calls::new(&entries, &sites.calls),
             sites,
             marks,
             by_address,
             functions,
             by_entry,
+            entries,
             function_of,
             places: HashMap::new(),
             suspects: Vec::new(),
             reached: Vec::new(),
+            n_visited: 0,
         };
         known.suspect_globals();
         known.suspect_maps();
@@ -153,6 +170,7 @@ impl Knowledge {
     /// Sites found later, of one function; its number.
     pub(crate) fn add(&mut self, entry: LinkAddr, found: Vec<Site>) -> usize {
         self.by_entry.insert(entry, self.functions.len());
+        self.entries.push(entry);
         let mut numbers = Vec::new();
         for site in found {
             let known = self.by_address.entry(site.address).or_default();
@@ -174,10 +192,28 @@ impl Knowledge {
         self.by_entry.get(&entry).copied()
     }
 
+    /// The number of the function that has this site.
+    pub(crate) fn function_of(&self, site_idx: SiteIdx) -> usize {
+        self.function_of[site_idx]
+    }
+
     /// The sites of the function that has this site.
     pub(crate) fn neighbours(&self, site_idx: SiteIdx) -> &[SiteIdx] {
         let function = self.function_of.get(site_idx).and_then(|at| self.functions.get(*at));
         function.map_or(&[], Vec::as_slice)
+    }
+
+    /// Where a function begins.
+    pub(crate) fn entry(&self, function: usize) -> LinkAddr {
+        self.entries[function]
+    }
+
+    /// Where a turn of the site waits: of a function that nobody was seen in yet, where it begins.
+    pub(crate) fn asked_at(&self, site_idx: SiteIdx) -> LinkAddr {
+        if self.marks[site_idx].is_alive {
+            return self.site(site_idx).address;
+        }
+        self.entries[self.function_of[site_idx]]
     }
 
     pub(crate) fn site(&self, site_idx: SiteIdx) -> &Site {
@@ -294,14 +330,20 @@ impl Knowledge {
         }
         let reach = self.rate(site_idx).map_or(0.5, |rate| (rate / 20.0).min(1.0));
         let caught = 1.0 + 8.0 * f64::from(mark.caught);
-        let least = if self.site(site_idx).is_map() { LEAST_OF_MAPS } else { LEAST };
+        // A map that each goroutine makes for itself is no likelier to be shared than anything else.
+        let is_own = mark.n_places >= NOTED && mark.partners.is_empty();
+        let least = if self.site(site_idx).is_map() && !is_own { LEAST_OF_MAPS } else { LEAST };
         (hit + least) * (reach + LEAST) / ((1.0 + mark.expected) * caught)
     }
 
-    /// Sites reconnoitred, and reached.
+    /// Sites waited at, and reached.
     pub(crate) fn covered(&self) -> (usize, usize) {
-        let seen = self.marks.iter().filter(|mark| mark.turns > 0 || mark.held > 0).count();
-        let reached = self.marks.iter().filter(|mark| mark.arrivals > 0.0 || mark.held > 0).count();
-        (seen, reached)
+        (self.n_visited, self.reached.len())
+    }
+
+    /// A site is waited at.
+    pub(crate) fn has_visited(&mut self, site_idx: SiteIdx) {
+        let mark = &mut self.marks[site_idx];
+        self.n_visited += usize::from(!std::mem::replace(&mut mark.is_visited, true));
     }
 }

@@ -13,6 +13,7 @@
 mod alive;
 mod budget;
 mod bulk;
+mod calls;
 mod cold;
 mod decode;
 mod error;

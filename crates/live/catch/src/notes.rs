@@ -9,11 +9,25 @@ use photofinish_goprocess::{LinkAddr, Pc, PcKind, RuntimeAddr};
 use photofinish_sys::trace::thread_cpu_time;
 
 use crate::cold::ColdSite;
-use crate::landing::landings;
+use crate::landing::{Landing, landings};
 use crate::learnt::SiteIdx;
 use crate::running;
 use crate::sites::code;
 use crate::watch::{NOTES, Watch};
+
+/// Planting some dozens of probes is cheap, and what they tell is dear to find out otherwise: this may be spent on it
+/// before it is earned.
+const PLANTING: Duration = Duration::from_millis(8);
+
+/// Where probes may go.
+#[derive(Debug, Default)]
+struct Fit {
+    sites: Vec<ColdSite>,
+    /// Sites that have no place for one.
+    unfit: Vec<SiteIdx>,
+    /// Those that have a place which has to be waited at first, lest it be hot.
+    checks: Vec<(SiteIdx, Vec<LinkAddr>)>,
+}
 
 impl Watch<'_> {
     /// What the turn of a place told.
@@ -26,8 +40,10 @@ impl Watch<'_> {
             waiting.address,
             waiting.to_hold
         );
+        let site = self.queue.known.site(waiting.site_idx).address;
+        let is_site = waiting.address == site.loaded(self.process.bias()).0;
         if !waiting.to_hold {
-            self.queue.had_turn(waiting.site_idx, arrivals);
+            self.queue.had_turn(waiting.site_idx, arrivals, is_site);
         }
         let known = &mut self.queue.known;
         if arrivals == 0 {
@@ -38,7 +54,7 @@ impl Watch<'_> {
         known.mark(waiting.site_idx).in_vain = 0;
         if !waiting.to_hold {
             self.budget.was_reconnaissance(traps);
-            if arrivals < NOTES {
+            if arrivals < NOTES && is_site {
                 known.has_counted(waiting.site_idx, arrivals, waiting.since.elapsed());
             }
         }
@@ -84,13 +100,19 @@ impl Watch<'_> {
         if Instant::now() < self.cold.due() {
             return;
         }
+        if !self.cold.has_waiting() {
+            self.queue.ask_sleepers();
+        }
         let cold: Vec<SiteIdx> = std::mem::take(&mut self.queue.cold);
-        let (sites, unfit) = self.cold_sites(&cold);
-        for site_idx in unfit {
+        let fit = self.cold_sites(&cold);
+        for site_idx in fit.unfit {
             self.queue.is_not_cold(site_idx);
         }
-        self.cold.plant(sites);
-        let may_plant = self.budget.debt().is_zero();
+        for (site_idx, places) in fit.checks {
+            self.queue.check(site_idx, &places);
+        }
+        self.cold.plant(fit.sites);
+        let may_plant = self.budget.debt() < PLANTING;
         let queue = &mut self.queue;
         let told = self
             .cold
@@ -109,9 +131,9 @@ impl Watch<'_> {
         self.budget.has_planted(self.cold.spent());
     }
 
-    /// Where the probes of these sites go; those that have no place for one.
-    fn cold_sites(&self, all: &[SiteIdx]) -> (Vec<ColdSite>, Vec<SiteIdx>) {
-        let (mut sites, mut unfit) = (Vec::new(), Vec::new());
+    /// Where the probes of these sites go.
+    fn cold_sites(&self, all: &[SiteIdx]) -> Fit {
+        let Fit { mut sites, mut unfit, mut checks } = Fit::default();
         let symbols = self.process.symbols();
         let mut rest = all;
         while let Some(first) = rest.first() {
@@ -126,26 +148,37 @@ impl Watch<'_> {
             let addresses: Vec<u64> = here.iter().map(address).collect();
             let code = function.and_then(|found| code(self.process, found.entry, found.end));
             let places = landings(&code.unwrap_or_default(), entry, &addresses);
-            // Of a function that nobody was seen in yet it is enough to know whether it runs.
-            let asleep = |site_idx: &SiteIdx| !self.queue.known.marks[*site_idx].is_alive;
-            for ((site_idx, place), at) in here.iter().zip(places).zip(addresses) {
+            for ((site_idx, landings), at) in here.iter().zip(places).zip(addresses) {
                 let address = LinkAddr(at).loaded(self.process.bias()).0;
+                let mark = &self.queue.known.marks[*site_idx];
+                let is_doubtful = |landing: &&Landing| {
+                    landing.is_in_loop || landing.is_branch && !mark.runs_seldom
+                };
+                let doubtful = landings.iter().filter(is_doubtful);
+                let doubtful: Vec<LinkAddr> = doubtful.map(|it| LinkAddr(it.address)).collect();
+                if mark.is_alive && !mark.is_landing_cold && !doubtful.is_empty() {
+                    checks.push((*site_idx, doubtful));
+                    continue;
+                }
                 // A function's first instruction is reached from where it is called.
                 let calls = self.queue.known.sites.calls.get(&LinkAddr(at)).filter(|_| at == entry);
-                let places: Vec<LinkAddr> = match place {
-                    _ if asleep(site_idx) => vec![LinkAddr(entry)],
-                    Some(place) => vec![LinkAddr(place)],
-                    None => calls.cloned().unwrap_or_default(),
+                let places: Vec<LinkAddr> = match mark.is_alive {
+                    // Of a function that nobody was seen in yet it is enough to know whether it runs.
+                    false => vec![LinkAddr(entry)],
+                    true if landings.is_empty() => calls.cloned().unwrap_or_default(),
+                    true => landings.iter().map(|landing| LinkAddr(landing.address)).collect(),
                 };
-                if places.is_empty() {
+                // Nor are all of its callers known: it keeps its turns.
+                if places.is_empty() || at == entry && mark.is_alive {
                     unfit.push(*site_idx);
                 }
                 for offset in places.iter().filter_map(|at| self.process.file_offset(*at)) {
-                    sites.push(ColdSite { site_idx: *site_idx, address, offset });
+                    let (site_idx, is_alive) = (*site_idx, mark.is_alive);
+                    sites.push(ColdSite { site_idx, address, offset, is_alive });
                 }
             }
         }
-        (sites, unfit)
+        Fit { sites, unfit, checks }
     }
 
     /// What a clock sees running has its turns first.

@@ -1,12 +1,13 @@
 //! Which site is next: reconnaissance of all, in turn; holds chiefly at suspects, and some anywhere.
 //!
-//! A turn of reconnaissance costs a tenth of a hold, and a large program has ten thousand sites. So those of functions that
-//! a clock saw running get turns; at those of other functions in use (`alive`) probes wait; of all the rest one probe waits in each
-//! function, and when somebody comes there, the function is in use, too. A site that nobody reached in its turn is
-//! cold, and a probe waits there; one that a probe turns out to be too often reached at has turns. Functions of dependencies and of the standard library are decoded when
-//! their turn comes.
+//! A turn of reconnaissance costs a tenth of a hold, and a large program has ten thousand sites. So those of functions
+//! in use (`alive`) get turns first, and where nobody came in a turn, a probe waits. At those of all other functions a probe asks
+//! whether they run at all, where they begin; what only such functions call is not asked before its callers run. An arrival at
+//! a probe is dear, and taking one back takes long: none goes where somebody may come often without a turn before, and one
+//! that is too often reached all the same is taken back. Functions of dependencies and of the standard library are
+//! decoded when their turn comes.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use photofinish_goprocess::{LinkAddr, Process};
@@ -31,6 +32,8 @@ const OTHERS: u64 = 3;
 const MAP_HOLDS: u32 = 2;
 /// One hold in so many is at any site.
 const ANYWHERE: u8 = 4;
+/// Functions that sleep are asked so many at a time.
+const SLEEPERS: usize = 48;
 /// Functions of others that are decoded at the beginning.
 const MOST_AT_ONCE: usize = 500;
 /// Sites of others that are known at a time.
@@ -40,6 +43,8 @@ const MOST_OTHERS: usize = 20_000;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
     pub(crate) site_idx: SiteIdx,
+    /// Where to wait: at the site, or where it is asked whether anybody comes near it.
+    pub(crate) at: LinkAddr,
     /// How long to wait there.
     pub(crate) patience: Duration,
     /// Who arrives is held.
@@ -55,6 +60,13 @@ pub(crate) struct Queue {
     turns: [VecDeque<SiteIdx>; 2],
     /// Sites that probes are to wait at.
     pub(crate) cold: Vec<SiteIdx>,
+    /// Sites whose probes would go elsewhere than where nobody came: those places are waited at first.
+    pub(crate) checks: VecDeque<(SiteIdx, LinkAddr)>,
+    /// Functions of the user's module that were asked whether they run.
+    asked: Vec<bool>,
+    /// Those to be asked when nothing else is to be: they are called by functions that sleep, or by wrappers and values
+    /// that nobody sees.
+    sleepers: VecDeque<usize>,
     /// There are probes.
     pub(crate) has_probes: bool,
     /// Of functions not decoded yet.
@@ -77,6 +89,9 @@ impl Queue {
             random,
             turns: Default::default(),
             cold: Vec::new(),
+            checks: VecDeque::new(),
+            asked: Vec::new(),
+            sleepers: VecDeque::new(),
             has_probes: false,
             functions,
             turn: 0,
@@ -88,57 +103,43 @@ impl Queue {
 
     /// Begins with what is in use. Called once, when it is known whether there are probes.
     pub(crate) fn begin(&mut self, process: &Process, alive: Alive) {
-        let (mut used, mut asleep) = (Vec::new(), Vec::new());
-        // What was learnt before is begun with, and no probe of then is there any more.
-        let mut was_alive = HashSet::new();
-        for (site_idx, mark) in self.known.marks.iter_mut().enumerate() {
-            mark.is_probed = false;
-            if std::mem::take(&mut mark.is_alive) {
-                was_alive.insert(site_idx);
+        let n_functions = self.known.functions.len();
+        let mut used = vec![false; n_functions];
+        let (mut running, mut on_stacks) = (Vec::new(), Vec::new());
+        for (function, is_used) in used.iter_mut().enumerate() {
+            let entry = self.known.entry(function);
+            // What was learnt before is begun with, and no probe of then is there any more.
+            let sites = self.known.functions[function].clone();
+            let was_alive = sites.iter().any(|site_idx| {
+                let mark = self.known.mark(*site_idx);
+                (mark.is_probed, mark.is_landing_cold, mark.checks_left) = (false, false, 0);
+                std::mem::take(&mut mark.is_alive)
+            });
+            *is_used = was_alive || alive.all.contains(&entry);
+            if alive.hot.contains(&entry) {
+                running.extend(sites);
+            } else if alive.on_stacks.contains(&entry) {
+                // Who sleeps there may go on in its midst, and it may run often all the same.
+                on_stacks.extend(sites);
+            } else if *is_used {
+                running.extend(sites.into_iter().filter(|at| self.known.site(*at).is_map()));
             }
         }
-        for function in 0..self.known.functions.len() {
-            let Some(sites) = self.known.functions.get(function).filter(|sites| !sites.is_empty())
-            else {
-                continue;
-            };
-            let address = self.known.site(sites[0]).address;
-            let entry = process.symbols().function_at(address).map(|function| function.entry);
-            let is_in = |functions: &HashSet<LinkAddr>| {
-                entry.is_some_and(|entry| functions.contains(&entry))
-            };
-            let sites = sites.clone();
-            let is_used =
-                is_in(&alive.all) || sites.iter().any(|site_idx| was_alive.contains(site_idx));
-            if is_used {
-                let maps = sites.iter().copied().filter(|at| self.known.site(*at).is_map());
-                let maps: Vec<SiteIdx> = maps.collect();
-                self.wake(&maps, true);
-            }
-            if is_in(&alive.hot) {
-                self.wake(&sites, true);
-            } else if self.has_probes {
-                // How often a function runs says where it is to be waited for.
-                let rest: Vec<SiteIdx> = sites
-                    .iter()
-                    .copied()
-                    .filter(|site_idx| !self.known.marks[*site_idx].is_alive)
-                    .collect();
-                let chosen = self.random.choice(&rest).copied();
-                if is_used { used.extend(chosen) } else { asleep.extend(chosen) }
-            } else {
-                self.turns[0].extend(self.random.choice(&sites));
-            }
-        }
-        let turns = self.turns[0].make_contiguous();
-        self.random.shuffle(turns);
-        turns.sort_by_key(|site_idx| !self.known.sites.all[*site_idx].is_map());
-        // Those in use are waited for first.
-        self.random.shuffle(&mut asleep);
-        // How often a function runs is asked of a breakpoint first: it is silenced at once, a probe is not.
+        self.random.shuffle(&mut running);
+        self.random.shuffle(&mut on_stacks);
+        running.sort_by_key(|site_idx| self.known.site(*site_idx).is_map());
+        self.wake(&on_stacks, true);
+        self.wake(&running, true);
+        self.asked = vec![false; n_functions];
+        let mut roots = self.known.calls.roots(&used);
+        let mut used: Vec<usize> = (0..n_functions).filter(|function| used[*function]).collect();
         self.random.shuffle(&mut used);
-        self.turns[0].extend(used);
-        self.wait_by_probe(&asleep);
+        self.random.shuffle(&mut roots);
+        self.ask(used.into(), true);
+        self.ask(roots.into(), false);
+        let mut sleepers: Vec<usize> = (0..n_functions).collect();
+        self.random.shuffle(&mut sleepers);
+        self.sleepers = sleepers.into();
         let others = &self.known.sites.others;
         let is_used = |function: &usize| alive.all.contains(&others[*function].0);
         let (used, rest): (Vec<usize>, Vec<usize>) = self.functions.drain(..).partition(is_used);
@@ -148,21 +149,66 @@ impl Queue {
         (0..n_used).for_each(|_| self.decode_another(process));
     }
 
-    /// These sites are in use: often, or now and then.
-    fn wake(&mut self, sites: &[SiteIdx], is_hot: bool) {
-        for site_idx in sites {
-            let mark = self.known.mark(*site_idx);
-            if mark.is_alive {
+    /// Functions are asked once whether they run: those that may run often in turns, others by a probe where they
+    /// begin. Of one that touches nothing, those it calls are asked.
+    fn ask(&mut self, mut functions: VecDeque<usize>, may_be_often: bool) {
+        while let Some(function) = functions.pop_front() {
+            let Some(asked) = self.asked.get_mut(function) else { continue };
+            if std::mem::replace(asked, true) {
                 continue;
             }
-            mark.is_alive = true;
-            if is_hot || !self.has_probes {
+            let sites = &self.known.functions[function];
+            let is_alive = |site_idx: &SiteIdx| self.known.marks[*site_idx].is_alive;
+            match self.random.choice(sites).copied() {
+                None => functions.extend(self.known.calls.callees(function)),
+                Some(_) if sites.iter().any(is_alive) => {}
+                Some(site_idx) if may_be_often || !self.has_probes => {
+                    self.turns[0].push_back(site_idx);
+                }
+                Some(site_idx) => self.wait_by_probe(&[site_idx]),
+            }
+        }
+    }
+
+    /// Asks some more, if any are left.
+    pub(crate) fn ask_sleepers(&mut self) {
+        let mut n_asked = 0;
+        while self.has_probes && n_asked < SLEEPERS {
+            let Some(function) = self.sleepers.pop_front() else { return };
+            n_asked += usize::from(!self.asked[function]);
+            self.ask([function].into(), false);
+        }
+    }
+
+    /// These sites are in use, and some of them may be often: each of those has its turn soon.
+    fn wake(&mut self, sites: &[SiteIdx], may_be_often: bool) {
+        for site_idx in sites {
+            let mark = self.known.mark(*site_idx);
+            if std::mem::replace(&mut mark.is_alive, true) {
+                continue;
+            }
+            if may_be_often || !self.has_probes {
                 let of_others = usize::from(*site_idx >= self.known.sites.n_own);
                 self.turns[of_others].push_front(*site_idx);
             } else {
+                mark.runs_seldom = true;
                 self.wait_by_probe(&[*site_idx]);
             }
         }
+    }
+
+    /// The function of the site runs.
+    fn wake_function(&mut self, site_idx: SiteIdx, may_be_often: bool) {
+        let sites = self.known.neighbours(site_idx).to_vec();
+        self.wake(&sites, may_be_often);
+        let callees = self.known.calls.callees(self.known.function_of(site_idx));
+        self.ask(callees.iter().copied().collect(), true);
+    }
+
+    /// These places are waited at before the site's probes go there.
+    pub(crate) fn check(&mut self, site_idx: SiteIdx, places: &[LinkAddr]) {
+        self.known.mark(site_idx).checks_left = places.len();
+        self.checks.extend(places.iter().map(|at| (site_idx, *at)));
     }
 
     fn wait_by_probe(&mut self, sites: &[SiteIdx]) {
@@ -176,13 +222,12 @@ impl Queue {
     }
 
     /// Somebody came to a probe: the function is in use.
-    pub(crate) fn has_woken(&mut self, site_idx: SiteIdx, is_hot: bool) {
+    pub(crate) fn has_woken(&mut self, site_idx: SiteIdx, may_be_often: bool) {
         let mark = self.known.mark(site_idx);
         if !mark.is_alive {
             // The probe was at the function's beginning.
             mark.is_probed = false;
-            let sites = self.known.neighbours(site_idx).to_vec();
-            self.wake(&sites, is_hot);
+            self.wake_function(site_idx, may_be_often);
         }
     }
 
@@ -194,12 +239,20 @@ impl Queue {
     fn turn_of(&self, site_idx: SiteIdx, patience: Duration) -> Turn {
         let is_own_map = site_idx < self.known.sites.n_own && self.known.site(site_idx).is_map();
         let to_hold = is_own_map && self.known.marks[site_idx].held < MAP_HOLDS;
-        Turn { site_idx, patience: if to_hold { patience * 4 } else { patience }, to_hold }
+        let patience = if to_hold { patience * 4 } else { patience };
+        let at =
+            if to_hold { self.known.site(site_idx).address } else { self.known.asked_at(site_idx) };
+        Turn { site_idx, at, patience, to_hold }
     }
 
     /// The next site to reconnoitre.
     pub(crate) fn next_turn(&mut self, process: &Process) -> Option<Turn> {
         self.turn += 1;
+        while let Some((site_idx, at)) = self.checks.pop_front() {
+            if self.known.marks[site_idx].checks_left > 0 {
+                return Some(Turn { site_idx, at, patience: TURN, to_hold: false });
+            }
+        }
         let of_others = self.turns[0].is_empty() || self.turn.is_multiple_of(OTHERS);
         if of_others && (self.turn.is_multiple_of(2) || self.turns[1].len() < 8) {
             self.decode_another(process);
@@ -227,13 +280,31 @@ impl Queue {
         None
     }
 
-    /// A turn of a site is over.
-    pub(crate) fn had_turn(&mut self, site_idx: SiteIdx, arrivals: u64) {
-        if arrivals > 0 {
-            let sites = self.known.neighbours(site_idx).to_vec();
-            self.wake(&sites, true);
-        } else if self.has_probes && self.known.mark(site_idx).turns <= TURNS {
-            self.wait_by_probe(&[site_idx]);
+    /// A turn of a site is over, in which so many arrived where it was waited: at the site, or elsewhere.
+    pub(crate) fn had_turn(&mut self, site_idx: SiteIdx, arrivals: u64, is_site: bool) {
+        let mark = self.known.mark(site_idx);
+        let was_checked = mark.checks_left > 0;
+        match (was_checked, arrivals > 0) {
+            // There was a turn of its own under way when it was decided to wait by a probe.
+            (true, _) if is_site => {}
+            (true, true) => self.is_not_cold(site_idx),
+            (true, false) => {
+                mark.checks_left = mark.checks_left.saturating_sub(1);
+                if mark.checks_left == 0 {
+                    mark.is_landing_cold = true;
+                    self.cold.push(site_idx);
+                }
+            }
+            (false, true) => self.wake_function(site_idx, true),
+            (false, false) => {
+                let turns = mark.turns;
+                // Threads of a busy machine do not run all the time: of what runs often, one turn says little.
+                let is_hot =
+                    self.alive.hot.contains(&self.known.entry(self.known.function_of(site_idx)));
+                if self.has_probes && (if is_hot { TURNS } else { 1 }..=TURNS).contains(&turns) {
+                    self.wait_by_probe(&[site_idx]);
+                }
+            }
         }
     }
 
@@ -244,6 +315,7 @@ impl Queue {
         }
         let mark = self.known.mark(site_idx);
         mark.is_probed = false;
+        mark.checks_left = 0;
         // It was said to be cold, and is not.
         mark.turns = mark.turns.max(TURNS + 1);
         let of_others = usize::from(site_idx >= self.known.sites.n_own);
@@ -270,7 +342,8 @@ impl Queue {
         let rate = self.known.rate(site_idx).unwrap_or(100.0);
         let patience = Duration::from_secs_f64((3.0 / rate).min(1.0));
         let longest = if is_scarce { PATIENCE.1 } else { PATIENCE.0 * 8 };
-        Some(Turn { site_idx, patience: patience.clamp(PATIENCE.0, longest), to_hold: true })
+        let at = self.known.site(site_idx).address;
+        Some(Turn { site_idx, at, patience: patience.clamp(PATIENCE.0, longest), to_hold: true })
     }
 
     pub(crate) fn n_suspects(&self) -> usize {
@@ -332,7 +405,9 @@ impl Queue {
                 // At its beginning a probe waits for the first who comes.
                 mark.is_probed = mark.is_probed && mark.is_alive;
             }
-            self.wake(&sites, true);
+            if let Some(site_idx) = sites.first() {
+                self.wake_function(*site_idx, true);
+            }
             return;
         }
         let others = &self.known.sites.others;
@@ -358,7 +433,7 @@ impl Queue {
         let function = self.known.add(entry, found);
         let sites = self.known.functions[function].clone();
         if self.alive.all.contains(&entry) {
-            self.wake(&sites, self.alive.hot.contains(&entry));
+            self.wake(&sites, true);
         } else if let Some(site_idx) = self.random.choice(&sites).copied() {
             self.turns[1].push_front(site_idx);
         }

@@ -40,8 +40,11 @@ pub(crate) const NOTES: u64 = 4;
 const RECONNAISSANCE: (f64, f64) = (0.4, 0.9);
 /// What may be spent before it is earned, where waiting for the next chance takes long.
 const CREDIT: Duration = Duration::from_millis(10);
-/// How often progress is told, and the load of the process looked at.
+/// How often progress is told, and how often the load of the process is looked at.
 const PROGRESS: Duration = Duration::from_millis(200);
+const LOAD: Duration = Duration::from_secs(1);
+/// Turns that end so close to one another end together: to wake up is dear.
+const TOGETHER: Duration = Duration::from_micros(700);
 /// A thread of a process that is busy, or idle, is held no longer.
 const LONGEST: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(20));
 
@@ -65,7 +68,9 @@ pub(crate) struct Watch<'a> {
     pub(crate) over: bool,
     pub(crate) random: fastrand::Rng,
     processors: u32,
-    progress: (Instant, u64),
+    told: Instant,
+    /// The processor time of the process at some moment, in ticks.
+    load: (Instant, u64),
 }
 
 /// What the thread that traces has to tell.
@@ -177,7 +182,8 @@ impl<'a> Watch<'a> {
             over: false,
             random: fastrand::Rng::new(),
             processors,
-            progress: (Instant::now(), process_ticks(pid).unwrap_or(0)),
+            told: Instant::now(),
+            load: (Instant::now(), process_ticks(pid).unwrap_or(0)),
         })
     }
 
@@ -199,22 +205,29 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Whether it is time to tell of progress; the load of the process is looked at then, too.
+    /// Whether it is time to tell of progress.
     fn has_progressed(&mut self) -> bool {
+        let is_time = self.told.elapsed() >= PROGRESS;
+        if is_time {
+            self.told = Instant::now();
+            self.queue.earned = self.budget.rate();
+        }
+        if self.load.0.elapsed() >= LOAD {
+            self.look_at_load();
+        }
+        is_time
+    }
+
+    /// An idle process may be held longer.
+    fn look_at_load(&mut self) {
         /// Of a clock that ticks a hundred times a second (`USER_HZ`).
         const TICK: Duration = Duration::from_millis(10);
-        let (then, ticks_then) = self.progress;
-        let elapsed = then.elapsed();
-        if elapsed < PROGRESS {
-            return false;
-        }
+        let (then, ticks_then) = self.load;
         let ticks = process_ticks(self.tracer.pid()).unwrap_or(ticks_then);
         let busy = TICK * u32::try_from(ticks.saturating_sub(ticks_then)).unwrap_or(u32::MAX);
-        let is_idle = busy * 8 < elapsed;
+        let is_idle = busy * 8 < then.elapsed();
         self.queue.longest = if is_idle { LONGEST.1 } else { LONGEST.0 };
-        self.queue.earned = self.budget.rate();
-        self.progress = (Instant::now(), ticks);
-        true
+        self.load = (Instant::now(), ticks);
     }
 
     /// Waits at sites for a little; a thread that arrived, as it was held, and who touched what it would
@@ -312,9 +325,9 @@ impl<'a> Watch<'a> {
         self.take_notes();
         let is_new = self.queue.known.reached.is_empty();
         let part = if is_new { RECONNAISSANCE.1 } else { RECONNAISSANCE.0 };
+        let now = Instant::now();
         for (place, waiting) in self.places.waiting().into_iter().enumerate() {
-            let now = Instant::now();
-            if waiting.is_some_and(|waiting| now < waiting.until) {
+            if waiting.is_some_and(|waiting| now + TOGETHER < waiting.until) {
                 continue;
             }
             let hold = if place > 0 { self.queue.next_hold(self.budget.is_scarce()) } else { None };
@@ -327,10 +340,11 @@ impl<'a> Watch<'a> {
             let before = thread_cpu_time();
             self.end_turn(place);
             let next = hold.or_else(|| self.queue.next_turn(self.process));
-            if let Some(Turn { site_idx, patience, to_hold }) = next {
-                let address = self.queue.known.site(site_idx).address.loaded(self.process.bias()).0;
+            if let Some(Turn { site_idx, at, patience, to_hold }) = next {
+                let address = at.loaded(self.process.bias()).0;
                 let until = now + patience;
                 let (since, since_ns) = (Instant::now(), monotonic_now());
+                self.queue.known.has_visited(site_idx);
                 let waiting = Waiting { site_idx, address, since, since_ns, until, to_hold };
                 self.places.wait(place, waiting, NOTES);
             }

@@ -30,6 +30,8 @@ pub(crate) struct JobsConfig {
     pub(crate) retry: Option<Span>,
     /// What failed there so often goes back.
     pub(crate) attempts: Option<u32>,
+    /// Jobs that are taken at once from RabbitMQ.
+    pub(crate) prefetch: Option<u16>,
     /// At which end of a list producers push.
     pub(crate) push: Option<End>,
 }
@@ -40,6 +42,12 @@ pub(crate) struct JobsConfig {
 pub(crate) enum BrokerName {
     /// Plain Redis lists.
     RedisLists,
+    /// Redis streams.
+    RedisStreams,
+    /// NATS JetStream.
+    Nats,
+    /// RabbitMQ.
+    Rabbitmq,
     /// hibiken/asynq, on Redis.
     Asynq,
     /// River, in Postgres.
@@ -75,16 +83,22 @@ impl Config {
         let broker = jobs.broker.ok_or_else(|| {
             missing(
                 "jobs.broker",
-                "say under [jobs] what keeps the jobs: broker = \"redis-lists\", \"asynq\" or \"river\"",
+                "say under [jobs] what keeps the jobs: broker = \"redis-lists\", \"redis-streams\", \"asynq\", \"nats\", \"rabbitmq\" or \"river\"",
             )
         })?;
         let kind = match broker {
             BrokerName::RedisLists => Kind::RedisLists { push },
+            BrokerName::RedisStreams => Kind::RedisStreams,
+            BrokerName::Nats => Kind::Nats,
+            BrokerName::Rabbitmq => Kind::RabbitMq { prefetch: jobs.prefetch.unwrap_or(100) },
             BrokerName::Asynq => Kind::Asynq,
             BrokerName::River => Kind::River,
         };
         if jobs.push.is_some() && !matches!(kind, Kind::RedisLists { .. }) {
             return Err(self.wrong("jobs.push", "is for redis-lists only", None));
+        }
+        if jobs.prefetch.is_some() && !matches!(kind, Kind::RabbitMq { .. }) {
+            return Err(self.wrong("jobs.prefetch", "is for rabbitmq only", None));
         }
         let source = jobs.source.clone().ok_or_else(|| {
             missing("jobs.source", "name the queue that producers write to: source = \"mail\"")

@@ -1,6 +1,7 @@
 //! asynq's own client and servers: a normal worker, a race-built one under `photofinish run`, and a
 //! sampler that is killed between them.
 
+use crate::matrix::kills;
 use crate::support::{House, LONG, PHOTOFINISH, Redis, random, shares};
 use photofinish_testkit::servers::RedisServer;
 use photofinish_testkit::{
@@ -81,7 +82,7 @@ fn tasks_of_asynqs_own_client_run_once_each_in_order_and_one_of_ten_in_the_race_
     let (normal, race) = (farm.normal_worker(), farm.race_worker(&[]));
     let mut sampler = farm.house.sampler(&[]);
     let mut made = 0;
-    for _ in 0..10 {
+    for _ in 0..kills(10) {
         farm.produce(made, made + 60);
         made += 60;
         std::thread::sleep(Duration::from_micros(random(20_000)));

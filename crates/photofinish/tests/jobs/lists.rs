@@ -1,9 +1,10 @@
 //! Plain lists: the crash matrix, dead workers, status and undo.
 
-use crate::support::{House, LONG, Redis, random, shares};
+use crate::matrix::{CALM, Queues, ill_treat};
+use crate::support::{House, LONG, Redis, shares};
 use photofinish_testkit::servers::RedisServer;
 use photofinish_testkit::{wait_for, wait_until};
-use rustix::process::Signal;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 fn house(server: &RedisServer, lines: &str) -> House {
@@ -13,53 +14,36 @@ fn house(server: &RedisServer, lines: &str) -> House {
     ))
 }
 
-/// 20 here, 100 in the long run.
-fn kills() -> u64 {
-    if std::env::var_os("PHOTOFINISH_SOAK").is_some() { 100 } else { 20 }
+/// A server with lists on it, for the matrix.
+struct Lists {
+    server: RedisServer,
+    redis: Redis,
+}
+
+impl Queues for Lists {
+    fn push(&mut self, numbers: Range<u64>) {
+        self.redis.push("mail", numbers);
+    }
+
+    fn restart(&mut self) {
+        self.server.crash_and_restart();
+        self.redis = Redis::of(&self.server);
+    }
+
+    fn waits(&mut self) -> u64 {
+        self.redis.length("mail")
+    }
+
+    fn sides(&mut self) -> [Vec<u64>; 2] {
+        [self.redis.numbers("mail_race"), self.redis.numbers("mail_main")]
+    }
 }
 
 #[test]
 fn whoever_is_killed_stopped_or_doubled_every_job_is_in_one_queue_at_its_place() {
-    let Some(mut server) = RedisServer::start() else { return };
-    let house = house(&server, "max_lag = 1000000\nmax_age = \"1h\"\nstalled = \"1h\"\n");
-    let mut redis = Redis::of(&server);
-    let mut pushed = 0;
-    let mut push = |redis: &mut Redis, many: u64| {
-        redis.push("mail", pushed..pushed + many);
-        pushed += many;
-        pushed
-    };
-    let mut samplers = [house.sampler(&[]), house.sampler(&[])];
-    for round in 0..kills() {
-        push(&mut redis, 400);
-        // In the middle of it, as well as a debug build's steps let one choose.
-        std::thread::sleep(Duration::from_micros(random(20_000)));
-        let victim = usize::try_from(round % 2).unwrap();
-        if round % 5 == 3 {
-            samplers[victim].signal(Signal::STOP);
-            push(&mut redis, 400);
-            std::thread::sleep(Duration::from_millis(50));
-            samplers[victim].signal(Signal::CONT);
-        }
-        if round % 10 == 7 {
-            server.crash_and_restart();
-            redis = Redis::of(&server);
-        }
-        samplers[victim].signal(Signal::KILL);
-        samplers[victim] = house.start(&[]);
-    }
-    let all = push(&mut redis, 100);
-    redis.wait_empty("mail");
-    let (race, main) = shares(all, 10);
-    assert_eq!(redis.numbers("mail_race"), race, "one of each ten, each once, in order");
-    assert_eq!(redis.numbers("mail_main"), main, "all others, each once, in order");
-    let (code, said) = house.jobs(&["status", "--format", "json"]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains(&format!("\"seen\": {all}")), "{said}");
-    for sampler in samplers {
-        let (code, said) = sampler.end();
-        assert_eq!(code, Some(0), "{said}");
-    }
+    let Some(server) = RedisServer::start() else { return };
+    let house = house(&server, CALM);
+    ill_treat(&house, &mut Lists { redis: Redis::of(&server), server });
 }
 
 #[test]

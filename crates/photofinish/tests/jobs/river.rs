@@ -1,5 +1,6 @@
 //! River's table: a sampler is not on the way of jobs, and may be killed at will.
 
+use crate::matrix::kills;
 use crate::support::{House, LONG, random};
 use photofinish_testkit::servers::PostgresServer;
 use std::time::Duration;
@@ -49,7 +50,8 @@ async fn samplers_that_are_killed_or_doubled_change_nothing_about_the_share_and_
     while !on().await {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    for round in 0..20 {
+    let rounds = usize::try_from(kills(20)).unwrap();
+    for round in 0..rounds {
         client
             .batch_execute("INSERT INTO river_job (kind) SELECT 'a' FROM generate_series(1, 50)")
             .await
@@ -60,7 +62,8 @@ async fn samplers_that_are_killed_or_doubled_change_nothing_about_the_share_and_
         *victim = house.start(&[]);
     }
     let chosen = |id: &i64| photofinish_jobs::pick(u64::try_from(*id).unwrap(), 10);
-    let (race, main): (Vec<i64>, Vec<i64>) = (1..=1000).partition(chosen);
+    let all = i64::try_from(rounds).unwrap() * 50;
+    let (race, main): (Vec<i64>, Vec<i64>) = (1..=all).partition(chosen);
     assert_eq!(ids(&client, "default_race").await, race);
     assert_eq!(ids(&client, "default").await, main);
     for sampler in samplers {
@@ -69,7 +72,7 @@ async fn samplers_that_are_killed_or_doubled_change_nothing_about_the_share_and_
     }
     let (code, said) = house.jobs(&["undo"]);
     assert_eq!(code, Some(0), "{said}");
-    assert_eq!(ids(&client, "default").await.len(), 1000);
+    assert_eq!(ids(&client, "default").await.len(), rounds * 50);
     client.batch_execute("INSERT INTO river_job (kind) VALUES ('after')").await.unwrap();
     assert!(
         client.query("SELECT * FROM photofinish_jobs", &[]).await.is_err(),

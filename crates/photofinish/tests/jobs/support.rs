@@ -3,6 +3,7 @@
 use photofinish_testkit::servers::RedisServer;
 use photofinish_testkit::{Running, temp_dir, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// A folder with a configuration.
 pub(crate) struct House {
     folder: tempfile::TempDir,
+    environment: Vec<(&'static str, PathBuf)>,
 }
 
 impl House {
@@ -21,12 +23,19 @@ impl House {
     pub(crate) fn new(lines: &str) -> House {
         let folder = temp_dir();
         std::fs::write(folder.path().join("photofinish.toml"), format!("[jobs]\n{lines}")).unwrap();
-        House { folder }
+        House { folder, environment: Vec::new() }
+    }
+
+    /// With a variable of the environment.
+    pub(crate) fn with(mut self, name: &'static str, value: &Path) -> House {
+        self.environment.push((name, value.to_owned()));
+        self
     }
 
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(PHOTOFINISH);
         command.current_dir(self.folder.path()).env_remove("PHOTOFINISH_JOBS_URL");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.arg("jobs").args(words);
         command
     }

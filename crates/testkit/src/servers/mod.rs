@@ -3,10 +3,14 @@
 //! A machine that has not got one says so, and the test passes: `cargo xtask test` installs them where
 //! it may. Nothing a machine runs already is touched.
 
+mod nats;
 mod postgres;
+mod rabbitmq;
 mod redis;
 
+pub use nats::NatsServer;
 pub use postgres::PostgresServer;
+pub use rabbitmq::RabbitServer;
 pub use redis::RedisServer;
 
 use std::io::Write;

@@ -62,13 +62,15 @@ impl JobsError {
         match self {
             JobsError::Plan { .. } => None,
             JobsError::Url { .. } => Some(
-                "write it like redis://127.0.0.1:6379/0 or postgres://user@127.0.0.1/app"
+                "write it like redis://127.0.0.1:6379/0, nats://127.0.0.1:4222 or postgres://user@127.0.0.1/app"
                     .to_owned(),
             ),
             JobsError::Connect { broker, .. } => {
                 Some(format!("check that {broker} runs there, and that `url` names it"))
             }
-            JobsError::Ask { .. } => None,
+            JobsError::Ask { cause, .. } => is_forbidden(&cause.to_string()).then(|| {
+                "give the user of `url` the rights that docs/jobs.md names".to_owned()
+            }),
             JobsError::Unsuited { hint, .. } => Some((*hint).to_owned()),
         }
     }
@@ -77,4 +79,10 @@ impl JobsError {
     pub(crate) fn may_pass(&self) -> bool {
         matches!(self, JobsError::Connect { .. } | JobsError::Ask { .. })
     }
+}
+
+/// Whether a broker's words mean that somebody may not.
+fn is_forbidden(said: &str) -> bool {
+    let said = said.to_ascii_lowercase();
+    ["permission", "noperm", "access_refused", "not allowed"].iter().any(|word| said.contains(word))
 }

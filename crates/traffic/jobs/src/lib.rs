@@ -16,7 +16,9 @@
 mod broker;
 mod error;
 mod gate;
+mod nats;
 mod plan;
+mod rabbitmq;
 mod redis;
 mod river;
 mod rule;

@@ -31,6 +31,15 @@ pub enum Kind {
         /// At which end producers push.
         push: Push,
     },
+    /// Redis streams, read by one group of workers each.
+    RedisStreams,
+    /// A stream of NATS JetStream.
+    Nats,
+    /// A queue of RabbitMQ.
+    RabbitMq {
+        /// Jobs taken at once, and so the most that a crash can double.
+        prefetch: u16,
+    },
     /// The queues of github.com/hibiken/asynq.
     Asynq,
     /// The table of riverqueue.com in Postgres.
@@ -80,6 +89,9 @@ impl Kind {
     pub fn word(self) -> &'static str {
         match self {
             Kind::RedisLists { .. } => "redis-lists",
+            Kind::RedisStreams => "redis-streams",
+            Kind::Nats => "nats",
+            Kind::RabbitMq { .. } => "rabbitmq",
             Kind::Asynq => "asynq",
             Kind::River => "river",
         }
@@ -97,6 +109,25 @@ impl Kind {
                 "no job is lost or doubled by us, whoever dies when; what Redis itself forgets is lost",
                 "exactly one of each N, less what did not fit into the race queue",
                 "order is kept in each queue; a job that goes back is the next one taken",
+            ],
+            Kind::RedisStreams => &[
+                "no job is lost or doubled by us, whoever dies when; what Redis itself forgets is lost",
+                "exactly one of each N, less what did not fit into the race queue",
+                "order is kept in each queue; a job that goes back goes to the end",
+                "a job that is not acknowledged in the race queue goes to the normal workers",
+            ],
+            Kind::Nats => &[
+                "no job is lost or doubled by the sampling, whoever dies when: each copy is fenced on the last sequence",
+                "exactly one of each N, less what did not fit into the race queue",
+                "order is kept in each queue; a job that goes back goes to the end",
+                "a job that the race queue's consumer gave up (max_deliver) goes to the normal workers",
+            ],
+            Kind::RabbitMq { .. } => &[
+                "no job is lost by us, whoever dies when",
+                "a sampler that is killed doubles at most `prefetch` jobs, on the same side, marked x-photofinish-redelivered",
+                "exactly one of each N, less what did not fit into the race queue",
+                "order is kept in each queue, but for the jobs that are doubled; a job that goes back goes to the end",
+                "a job that the race queue rejects goes to the normal workers",
             ],
             Kind::Asynq => &[
                 "no task is lost or doubled by us, whoever dies when; what Redis itself forgets is lost",
@@ -155,6 +186,9 @@ impl Plan {
         }
         if self.limits.max_lag == 0 {
             return Err(wrong("max_lag", "is 0; nothing would ever be sent to the race queue"));
+        }
+        if matches!(self.kind, Kind::RabbitMq { prefetch: 0 }) {
+            return Err(wrong("prefetch", "is 0; nothing would ever be taken"));
         }
         if self.limits.attempts == 0 {
             return Err(wrong("attempts", "is 0; a job fails once before it goes back"));

@@ -6,8 +6,10 @@
 use crate::broker::{Broker, HandedBack, Look, Undone};
 use crate::error::JobsError;
 use crate::gate::Gate;
+use crate::nats::Nats;
 use crate::plan::{Kind, Plan};
-use crate::redis::{Asynq, Lists};
+use crate::rabbitmq::Rabbit;
+use crate::redis::{Asynq, Lists, Streams};
 use crate::river::River;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -52,6 +54,18 @@ macro_rules! with_broker {
         match $plan.kind {
             Kind::RedisLists { push } => {
                 let $broker = Lists::open($plan, push).await?;
+                $body
+            }
+            Kind::RedisStreams => {
+                let $broker = Streams::open($plan).await?;
+                $body
+            }
+            Kind::Nats => {
+                let $broker = Nats::open($plan).await?;
+                $body
+            }
+            Kind::RabbitMq { prefetch } => {
+                let $broker = Rabbit::open($plan, prefetch).await?;
                 $body
             }
             Kind::Asynq => {

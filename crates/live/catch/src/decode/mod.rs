@@ -71,6 +71,23 @@ pub(crate) fn ending_at(code: &[u8], start: u64, after: u64) -> Vec<(u64, Memory
     found
 }
 
+/// Whom `code` calls, and what it takes the address of (`LEA` of a place that the instruction names).
+pub(crate) fn named_by(code: &[u8], start: u64) -> (Vec<u64>, Vec<u64>) {
+    let mut decoder = Decoder::with_ip(64, code, start, DecoderOptions::NONE);
+    let (mut called, mut taken) = (Vec::new(), Vec::new());
+    let mut instruction = Instruction::default();
+    while decoder.can_decode() {
+        decoder.decode_out(&mut instruction);
+        if instruction.is_call_near() {
+            called.push(instruction.near_branch_target());
+        } else if instruction.mnemonic() == Mnemonic::Lea && instruction.is_ip_rel_memory_operand()
+        {
+            taken.push(instruction.ip_rel_memory_address());
+        }
+    }
+    (called, taken)
+}
+
 /// Variables of four bytes that `code` compares with zero: in the runtime's `typedmemmove` that is
 /// the flag of the write barrier.
 pub(crate) fn compared_with_zero(code: &[u8], start: u64) -> Vec<u64> {

@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use object::read::ReadCache;
-use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol};
+use object::read::elf::SectionHeader as _;
+use object::{Object, ObjectSection, ObjectSegment};
 
 use crate::variables::Sections;
 use crate::{LinkAddr, OpenError};
@@ -234,16 +235,29 @@ fn segments(elf: &Elf<'_, '_>) -> Vec<Segment> {
         .collect()
 }
 
+/// Names are compared by where they are in the table of strings, which is read at once: a program has ten thousand
+/// symbols, and five are wanted.
 fn symbols(elf: &Elf<'_, '_>) -> HashMap<&'static str, Symbol> {
-    let mut found = HashMap::new();
-    for symbol in elf.symbols() {
-        let Ok(name) = symbol.name_bytes() else { continue };
-        if !name.starts_with(b"runtime.") {
-            continue;
+    let object::File::Elf64(elf) = elf else { return HashMap::new() };
+    let (endian, table) = (elf.endian(), elf.elf_symbol_table());
+    let section = elf.elf_section_table().section(table.string_section()).ok();
+    let section = section.filter(|section| section.sh_size.get(endian) <= LARGEST_SECTION);
+    let strings = section.and_then(|section| section.data(endian, elf.data()).ok());
+    let mut wanted: HashMap<u32, &'static str> = HashMap::new();
+    let mut end = 0;
+    for string in strings.unwrap_or_default().split(|byte| *byte == 0) {
+        end += string.len();
+        // A linker may let a name be the end of another.
+        for name in WANTED.iter().filter(|name| string.ends_with(name.as_bytes())) {
+            wanted.extend(u32::try_from(end - name.len()).map(|at| (at, *name)));
         }
-        if let Some(wanted) = WANTED.iter().find(|wanted| wanted.as_bytes() == name) {
-            let address = LinkAddr(symbol.address());
-            found.insert(*wanted, Symbol { address, size: symbol.size() });
+        end += 1;
+    }
+    let mut found = HashMap::new();
+    for symbol in table.iter() {
+        if let Some(name) = wanted.get(&symbol.st_name.get(endian)) {
+            let address = LinkAddr(symbol.st_value.get(endian));
+            found.insert(*name, Symbol { address, size: symbol.st_size.get(endian) });
             if found.len() == WANTED.len() {
                 break;
             }

@@ -1,19 +1,21 @@
-//! What lists and asynq share: a connection that is made again when it broke, and scripts.
+//! What lists, streams and asynq share: a connection that is made again when it broke, and scripts.
 //!
 //! A script is one step: Redis runs it alone, and replicates and logs what it did as one transaction.
 //! What Redis forgets (a crash without `appendfsync always`, a fail-over of an asynchronous replica) is
 //! beyond anybody who stands outside of it. In a cluster the queues would lie on different nodes, where
 //! no script reaches; so a cluster is refused.
 //!
-//! Start at [`Redis::open`]; `lists` and `asynq` are what is done with it.
+//! Start at [`Redis::open`]; `lists`, `streams` and `asynq` are what is done with it.
 
 mod asynq;
 mod lists;
+mod streams;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use asynq::Asynq;
 pub(crate) use lists::Lists;
+pub(crate) use streams::Streams;
 
 use crate::broker::{Counts, HandedBack, Look};
 use crate::error::JobsError;
@@ -50,14 +52,34 @@ impl Redis {
         let mut redis = Redis { client, connection: None, place };
         let info: String = redis.command("say what it is", &["INFO", "cluster"]).await?;
         if info.contains("cluster_enabled:1") {
-            return Err(JobsError::Unsuited {
-                broker: "Redis",
-                place: redis.place,
-                problem: "is a cluster, where no script reaches two queues",
-                hint: "keep the queue on a Redis of its own",
-            });
+            return Err(redis.unsuited(
+                "is a cluster, where no script reaches two queues",
+                "keep the queue on a Redis of its own",
+            ));
         }
         Ok(redis)
+    }
+
+    /// Refuses one that is older than `oldest`, major and minor; Valkey tells the version of Redis it is like.
+    pub(crate) async fn at_least(
+        &mut self,
+        oldest: (u32, u32),
+        problem: &'static str,
+    ) -> Result<(), JobsError> {
+        let info: String = self.command("say what it is", &["INFO", "server"]).await?;
+        let version = info.lines().find_map(|line| line.strip_prefix("redis_version:"));
+        let mut parts = version.unwrap_or_default().split('.').map_while(|part| part.parse().ok());
+        match (parts.next(), parts.next()) {
+            (Some(major), Some(minor)) if (major, minor) < oldest => {
+                Err(self.unsuited(problem, "use a newer Redis, or Valkey"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A Redis that will not do.
+    pub(crate) fn unsuited(&self, problem: &'static str, hint: &'static str) -> JobsError {
+        JobsError::Unsuited { broker: "Redis", place: self.place.clone(), problem, hint }
     }
 
     /// Runs a script on `keys` with `arguments`.

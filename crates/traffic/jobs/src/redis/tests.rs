@@ -1,5 +1,7 @@
 //! On a real Redis: what moves, in which order, and what comes back.
 
+mod streams;
+
 use super::lists::Lists;
 use super::*;
 use crate::broker::{Broker, HandBack, Wish};

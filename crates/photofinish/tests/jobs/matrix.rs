@@ -1,0 +1,93 @@
+//! What every broker is put through: samplers killed, stopped and doubled, the broker crashed, and in the
+//! end each job is in one queue, at its place.
+
+use crate::support::{House, LONG, random, shares};
+use photofinish_testkit::wait_until;
+use rustix::process::Signal;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+/// Race workers that are left alone whatever they do.
+pub(crate) const CALM: &str = "max_lag = 1000000\nmax_age = \"1h\"\nstalled = \"1h\"\n";
+
+/// Queues of some broker: `mail`, `mail_race` and `mail_main`.
+pub(crate) trait Queues {
+    /// Adds jobs to the source.
+    fn push(&mut self, numbers: Range<u64>);
+    /// Kills the broker and starts it again.
+    fn restart(&mut self);
+    /// How many jobs wait in the source.
+    fn waits(&mut self) -> u64;
+    /// The jobs for the race workers and for the normal ones, in the order in which they are taken.
+    fn sides(&mut self) -> [Vec<u64>; 2];
+}
+
+/// `usual` here, 100 in the long run.
+pub(crate) fn kills(usual: u64) -> u64 {
+    if std::env::var_os("PHOTOFINISH_SOAK").is_some() { 100 } else { usual }
+}
+
+/// Two samplers of which one is killed again and again, some stopped before, the broker killed now and then;
+/// returns how many jobs there were.
+pub(crate) fn abuse(house: &House, queues: &mut impl Queues, times: u64) -> u64 {
+    let mut pushed = 0;
+    let mut push = |queues: &mut dyn FnMut(Range<u64>), many: u64| {
+        queues(pushed..pushed + many);
+        pushed += many;
+        pushed
+    };
+    let mut samplers = [house.sampler(&[]), house.sampler(&[])];
+    for round in 0..times {
+        push(&mut |jobs| queues.push(jobs), 400);
+        // In the middle of it, as well as a debug build's steps let one choose.
+        std::thread::sleep(Duration::from_micros(random(20_000)));
+        let victim = usize::try_from(round % 2).unwrap();
+        if round % 5 == 3 {
+            samplers[victim].signal(Signal::STOP);
+            push(&mut |jobs| queues.push(jobs), 400);
+            std::thread::sleep(Duration::from_millis(50));
+            samplers[victim].signal(Signal::CONT);
+        }
+        if round % 10 == 7 {
+            queues.restart();
+        }
+        samplers[victim].signal(Signal::KILL);
+        samplers[victim] = house.start(&[]);
+    }
+    let all = push(&mut |jobs| queues.push(jobs), 100);
+    wait_until(LONG, "the source to be empty", || queues.waits() == 0);
+    let (code, said) = house.jobs(&["status", "--format", "json"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(&format!("\"seen\": {all}")), "of {all}: {said}");
+    for sampler in samplers {
+        let (code, said) = sampler.end();
+        assert_eq!(code, Some(0), "{said}");
+    }
+    all
+}
+
+/// [`abuse`], after which each job is in exactly one queue, the one of its number, in order.
+pub(crate) fn ill_treat(house: &House, queues: &mut impl Queues) {
+    let all = abuse(house, queues, kills(20));
+    let (race, main) = shares(all, 10);
+    let [is_race, is_main] = queues.sides();
+    assert_same(&is_race, &race, "one of each ten, each once, in order");
+    assert_same(&is_main, &main, "all others, each once, in order");
+}
+
+/// That two long lists are equal; says where they are not.
+#[track_caller]
+pub(crate) fn assert_same(is: &[u64], wanted: &[u64], what: &str) {
+    let counted = |numbers: &[u64]| {
+        let mut counts = BTreeMap::new();
+        numbers.iter().for_each(|number| *counts.entry(*number).or_insert(0) += 1);
+        counts
+    };
+    let (is_counted, wanted_counted) = (counted(is), counted(wanted));
+    let lost: Vec<_> = wanted.iter().filter(|number| !is_counted.contains_key(number)).collect();
+    let more: Vec<_> =
+        is_counted.iter().filter(|(number, n)| wanted_counted.get(number) != Some(n)).collect();
+    let turned: Vec<_> = is.windows(2).filter(|pair| pair[0] >= pair[1]).collect();
+    assert!(is == wanted, "{what}: lost {lost:?}, too many {more:?}, out of order {turned:?}");
+}

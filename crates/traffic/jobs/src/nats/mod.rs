@@ -1,0 +1,307 @@
+//! NATS JetStream: jobs are copied from the source's stream to one of two, each copy fenced on the last sequence.
+//!
+//! No step of JetStream moves a message between streams, so a copy is planned first (`ledger`), then made
+//! after exactly the sequence that it must follow. Whoever is killed when, the next sampler sees how far it
+//! got; one that was stopped for hours finds its next copy refused. What was copied is purged from the source.
+//! The two streams have workqueue retention: what a worker acknowledged is gone, so what is there waits,
+//! or is with a worker.
+//!
+//! Where to start: [`Nats::open`]. `line` asks the server, `message` is a job, `settle` makes the planned
+//! copies, `back` is about what leaves the race queue again, and `streams` makes and looks at streams.
+
+mod back;
+mod ledger;
+mod line;
+mod message;
+mod settle;
+mod streams;
+
+use crate::broker::{Broker, Counts, HandBack, HandedBack, Look, Undone, Wish};
+use crate::error::JobsError;
+use crate::plan::Plan;
+use crate::rule::pick;
+use ledger::{Job, Ledger, Work};
+use line::{Line, Question};
+use message::Stored;
+use serde_json::json;
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+/// Jobs of one plan.
+const BATCH: usize = 128;
+
+/// Bytes of one plan, as far as they are known when it is made.
+const WEIGHT: usize = 4 << 20;
+
+/// How long to wait when there was nothing to do: the latency that sampling adds to an idle queue.
+const IDLE: Duration = Duration::from_millis(5);
+
+/// A sampler that wrote nothing for so long is not at work; while it is, others stand by.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// How often one that has nothing to do says that it is there.
+const BEAT: Duration = Duration::from_millis(100);
+
+/// JSStreamNotFoundErr, JSNoMessageFoundErr, JSStreamWrongLastSequenceErrF (`server/errors.json`).
+const NO_STREAM: u64 = 10059;
+const NO_MESSAGE: u64 = 10037;
+const WRONG_SEQUENCE: u64 = 10071;
+
+/// Two streams beside a third, and what is written down about them.
+pub(crate) struct Nats {
+    line: Line,
+    source: String,
+    main: String,
+    race: String,
+    /// What was last read or written, and its sequence; none when that is not known.
+    ledger: Option<(Ledger, u64)>,
+    /// All of the ledger's plan is done, as far as we know.
+    settled: bool,
+    /// When we last wrote.
+    written: Instant,
+    /// Another sampler is at work: the sequence it had reached, and when that was seen.
+    standing_by: Option<(u64, Instant)>,
+    /// How many jobs are asked for at once; grows while there are as many.
+    window: usize,
+    /// Jobs of the race queue that nobody will be given again, it seemed when last looked.
+    given_up: HashSet<u64>,
+}
+
+impl Nats {
+    pub(crate) async fn open(plan: &Plan) -> Result<Nats, JobsError> {
+        Ok(Nats {
+            line: Line::open(
+                &plan.url,
+                plan.place(),
+                &format!("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{}.*", plan.race),
+            )
+            .await?,
+            source: plan.source.clone(),
+            main: plan.main.clone(),
+            race: plan.race.clone(),
+            ledger: None,
+            settled: false,
+            written: Instant::now(),
+            standing_by: None,
+            window: 1,
+            given_up: HashSet::new(),
+        })
+    }
+
+    fn book(&self) -> String {
+        format!("photofinish_{}", self.source)
+    }
+
+    /// What is written down now; the default where nothing is yet.
+    async fn read_ledger(&mut self) -> Result<(Ledger, u64), JobsError> {
+        let doing = "tell what is written down";
+        let subject = format!("STREAM.MSG.GET.{}", self.book());
+        let body = json!({"last_by_subj": self.book()});
+        let answer = match self.line.ask(doing, &subject, &body).await? {
+            Ok(answer) => answer,
+            Err(refusal) if matches!(refusal.code, NO_MESSAGE | NO_STREAM) => {
+                return Ok((Ledger::default(), 0));
+            }
+            Err(refusal) => return Err(self.line.refused(doing, refusal)),
+        };
+        let stored = Stored::read(&answer["message"]);
+        let read = stored
+            .and_then(|stored| Some((serde_json::from_slice(stored.payload()).ok()?, stored.seq)));
+        read.ok_or_else(|| self.line.failed(doing, "it is not as photofinish writes it".into()))
+    }
+
+    async fn ledger(&mut self) -> Result<(Ledger, u64), JobsError> {
+        if let Some(known) = &self.ledger {
+            return Ok(known.clone());
+        }
+        let known = self.read_ledger().await?;
+        self.settled = false;
+        self.ledger = Some(known.clone());
+        Ok(known)
+    }
+
+    /// Writes down what comes next; `false` when another sampler has written meanwhile.
+    async fn write(&mut self, ledger: Ledger, after: u64) -> Result<bool, JobsError> {
+        let doing = "write down what comes next";
+        let text =
+            serde_json::to_vec(&ledger).map_err(|cause| self.line.failed(doing, cause.into()))?;
+        let mut headers = async_nats::HeaderMap::new();
+        headers.insert("Nats-Expected-Last-Sequence", after.to_string().as_str());
+        let request = async_nats::Request::new().headers(headers).payload(text.into());
+        // Until it is known what became of it, it is not known what is written.
+        self.ledger = None;
+        let question = Question { subject: self.book(), request };
+        let answers = self.line.ask_all(doing, vec![question]).await?;
+        let Some(message) = answers.first() else { return Ok(false) };
+        match self.line.read(doing, message)? {
+            Ok(answer) => {
+                let seq = answer["seq"].as_u64().unwrap_or(after + 1);
+                self.settled = ledger.work.jobs.is_empty();
+                self.ledger = Some((ledger, seq));
+                self.written = Instant::now();
+                Ok(true)
+            }
+            Err(refusal) if refusal.code == WRONG_SEQUENCE => {
+                self.standing_by = Some((0, Instant::now()));
+                Ok(false)
+            }
+            Err(refusal) => Err(self.line.refused(doing, refusal)),
+        }
+    }
+
+    /// Whether another sampler does the work, as far as that was seen lately. It is a courtesy: two that
+    /// work at once are kept apart by the fences.
+    async fn stands_by(&mut self) -> Result<bool, JobsError> {
+        let Some((seen, since)) = self.standing_by else { return Ok(false) };
+        let (ledger, seq) = self.read_ledger().await?;
+        if seq != seen {
+            self.standing_by = Some((seq, Instant::now()));
+            self.ledger = None;
+            return Ok(true);
+        }
+        if since.elapsed() < QUIET {
+            return Ok(true);
+        }
+        self.standing_by = None;
+        self.ledger = Some((ledger, seq));
+        self.settled = false;
+        Ok(false)
+    }
+
+    /// The next jobs of the source, in order.
+    async fn next_jobs(&mut self, after: u64) -> Result<Vec<Stored>, JobsError> {
+        let source = self.source.clone();
+        let Some(first) = self.next_of(&source, after + 1).await? else {
+            self.window = 1;
+            return Ok(Vec::new());
+        };
+        let mut jobs = vec![first];
+        if self.window > 1 {
+            let from = jobs[0].seq + 1;
+            let seqs: Vec<u64> = (from..from + self.window as u64 - 1).collect();
+            let found = self.get_all(&source, &seqs).await?;
+            let mut weight = jobs[0].payload().len();
+            for job in found.into_iter().flatten() {
+                weight += job.payload().len();
+                if weight > WEIGHT {
+                    break;
+                }
+                jobs.push(job);
+            }
+        }
+        self.window = (jobs.len() * 2).clamp(1, BATCH);
+        Ok(jobs)
+    }
+
+    /// What comes next, as it will be written down.
+    async fn plan(
+        &mut self,
+        before: &Ledger,
+        jobs: &[Stored],
+        wish: Wish,
+    ) -> Result<Ledger, JobsError> {
+        let mut ledger = before.clone();
+        let (main_at, race_at) = before.work.ends();
+        let chosen: Vec<bool> =
+            (before.position..).take(jobs.len()).map(|at| pick(at, wish.every)).collect();
+        let mut room = 0;
+        if wish.room > 0 && chosen.contains(&true) {
+            room = wish.room.saturating_sub(self.queue(&self.race.clone()).await?.waiting);
+        }
+        let mut planned = Vec::with_capacity(jobs.len());
+        for (job, chosen) in jobs.iter().zip(chosen) {
+            let race = chosen && room > 0;
+            room -= u64::from(race);
+            ledger.race += u64::from(race);
+            ledger.no_room += u64::from(chosen && !race);
+            planned.push(Job { seq: job.seq, race, failed: false });
+        }
+        ledger.position += planned.len() as u64;
+        ledger.through = jobs.last().map_or(ledger.through, |job| job.seq);
+        wish.mode.clone_into(&mut ledger.mode);
+        ledger.work = Work { back: false, main_at, race_at, jobs: planned };
+        Ok(ledger)
+    }
+}
+
+impl Broker for Nats {
+    const IDLE: Duration = IDLE;
+
+    async fn prepare(&mut self) -> Result<(), JobsError> {
+        self.make_streams().await
+    }
+
+    async fn step(&mut self, wish: Wish) -> Result<u64, JobsError> {
+        if self.stands_by().await? {
+            return Ok(0);
+        }
+        let (ledger, seq) = self.ledger().await?;
+        if !self.settled {
+            // Of a sampler that died in the middle, or of ours whose answers were lost.
+            return if self.settle(HashMap::new()).await? { Ok(1) } else { Ok(0) };
+        }
+        let jobs = self.next_jobs(ledger.through).await?;
+        if jobs.is_empty() {
+            if ledger.mode != wish.mode || self.written.elapsed() >= BEAT {
+                let work = ledger.work.done();
+                self.write(Ledger { mode: wish.mode.to_owned(), work, ..ledger }, seq).await?;
+            }
+            return Ok(0);
+        }
+        let next = self.plan(&ledger, &jobs, wish).await?;
+        let many = next.work.jobs.len() as u64;
+        if !self.write(next, seq).await? {
+            return Ok(0);
+        }
+        let known = jobs.into_iter().map(|job| (job.seq, job)).collect();
+        self.settle(known).await?;
+        Ok(many)
+    }
+
+    async fn hand_back(&mut self, what: HandBack) -> Result<HandedBack, JobsError> {
+        if self.standing_by.is_some() {
+            return Ok(HandedBack::default());
+        }
+        self.take_back(what).await
+    }
+
+    async fn look(&mut self, whole: bool) -> Result<Look, JobsError> {
+        let (ledger, seq) = self.read_ledger().await?;
+        let race = self.queue(&self.race.clone()).await?;
+        let mut look = Look { race: race.waiting, ..Look::default() };
+        let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        look.taken = signed(race.last) - signed(race.waiting) - signed(ledger.waited);
+        if whole {
+            look.main = self.queue(&self.main.clone()).await?.waiting;
+            look.source = Some(self.unsampled(ledger.through).await?);
+        }
+        look.counts = Some(Counts {
+            seen: ledger.position,
+            race: ledger.race,
+            no_room: ledger.no_room,
+            put_off: 0,
+        });
+        look.handed_back = HandedBack { waited: ledger.waited, failed: ledger.failed, orphaned: 0 };
+        if seq > 0 && !ledger.mode.is_empty() {
+            look.mode = Some(ledger.mode);
+            look.beat = self.last_written().await?;
+        }
+        Ok(look)
+    }
+
+    async fn leave(&mut self, mode: &'static str) -> Result<(), JobsError> {
+        if self.standing_by.is_some() {
+            return Ok(());
+        }
+        let (mut ledger, seq) = self.ledger().await?;
+        if self.settled {
+            ledger.work = ledger.work.done();
+        }
+        self.write(Ledger { mode: mode.to_owned(), ..ledger }, seq).await?;
+        Ok(())
+    }
+
+    async fn undo(&mut self) -> Result<Undone, JobsError> {
+        self.undo_all().await
+    }
+}

@@ -1,0 +1,398 @@
+//! RabbitMQ: jobs are copied to one of two queues with publisher confirms, and acknowledged in the source after that.
+//!
+//! No step of AMQP spans two queues (transactions are "not atomic across multiple queues"), so a sampler that is killed
+//! between a confirm and an acknowledgement leaves jobs that come again: at most as many as are taken at once
+//! ([`Kind::RabbitMq`](crate::Kind)), each on the side where it may be already, and marked
+//! `x-photofinish-redelivered`. Where each goes is written down before (`book`), which also makes the share exact.
+//! The way back is the broker's own: the race queue dead-letters into the normal workers' queue, so a job that a race
+//! worker rejects, or that we reject for it, moves inside the broker.
+//!
+//! Copies go through an exchange of ours, so that workers see the routing key the job was published with. Start at
+//! [`Rabbit::open`]; `line` is the connection, `queues` makes and unmakes what is needed.
+
+mod book;
+mod line;
+mod queues;
+
+use crate::broker::{Broker, Counts, HandBack, HandedBack, Look, Undone, Wish};
+use crate::error::JobsError;
+use crate::plan::{Limits, Plan};
+use crate::rule::pick;
+use book::{Book, Expected, Fate, digest};
+use futures_util::{FutureExt, StreamExt};
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
+use lapin::types::AMQPValue;
+use lapin::{BasicProperties, Channel, Consumer};
+use line::Line;
+use queues::exchange;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How long a step waits for a job: they are pushed to us, so this is no latency.
+const WAIT: Duration = Duration::from_millis(50);
+
+/// How often a sampler that has nothing to do says that it is there.
+const BEAT: Duration = Duration::from_millis(1000);
+
+/// How often one that stands by asks whether it may begin.
+const STANDBY: Duration = Duration::from_millis(100);
+
+/// A dead sampler's right to consume ends sooner.
+const KEPT_OUT: Duration = Duration::from_secs(5);
+
+/// Jobs handed back in one step.
+const FEW: u64 = 50;
+
+/// Two queues beside a third, and what is written down about them.
+pub(crate) struct Rabbit {
+    line: Line,
+    source: String,
+    main: String,
+    race: String,
+    prefetch: u16,
+    limits: Limits,
+    /// What we have while no other sampler may have it.
+    turn: Option<Turn>,
+    tried: Option<Instant>,
+    /// Since when somebody consumes who is no sampler, or was one a moment ago.
+    kept_out: Option<Instant>,
+    /// What this sampler knows of a batch whose acknowledgements may not have arrived.
+    mine: Vec<Fate>,
+    /// When how many jobs were sent to the race queue, the newest last, as far as they may be there still.
+    sent: VecDeque<(Instant, u64)>,
+}
+
+/// The right to take the source's jobs.
+struct Turn {
+    /// The channels of the connection that has it; on no other anything may be done in its name.
+    channel: Channel,
+    publisher: Channel,
+    consumer: Consumer,
+    book: Book,
+    written: Instant,
+    /// Jobs that may come again.
+    expected: Expected,
+    /// Jobs that were taken and planned and are not all copied.
+    batch: Vec<(Delivery, Fate, bool)>,
+}
+
+impl Rabbit {
+    pub(crate) async fn open(plan: &Plan, prefetch: u16) -> Result<Rabbit, JobsError> {
+        Ok(Rabbit {
+            line: Line::open(&plan.url, plan.place()).await?,
+            source: plan.source.clone(),
+            main: plan.main.clone(),
+            race: plan.race.clone(),
+            prefetch,
+            limits: plan.limits,
+            turn: None,
+            tried: None,
+            kept_out: None,
+            mine: Vec::new(),
+            sent: VecDeque::from([(Instant::now(), u64::MAX / 2)]),
+        })
+    }
+
+    /// Whether it is our turn; it ends with the connection.
+    fn has_turn(&mut self) -> bool {
+        let lasts =
+            |turn: &Turn| turn.channel.status().connected() && turn.publisher.status().connected();
+        if !self.turn.as_ref().is_some_and(lasts) {
+            self.turn = None;
+        }
+        self.turn.is_some()
+    }
+
+    /// Whether it is our turn, which it may have become.
+    async fn take_turn(&mut self) -> Result<bool, JobsError> {
+        if self.has_turn() {
+            return Ok(true);
+        }
+        if self.tried.is_some_and(|tried| tried.elapsed() < STANDBY) {
+            return Ok(false);
+        }
+        self.tried = Some(Instant::now());
+        if !self.lock().await? {
+            return Ok(false);
+        }
+        let Some((channel, consumer)) = self.line.consume(&self.source, self.prefetch).await?
+        else {
+            if self.kept_out.get_or_insert_with(Instant::now).elapsed() > KEPT_OUT {
+                return Err(self.line.unsuited(
+                    "has workers that read the source",
+                    "let them read `main` instead; the sampler takes all jobs of the source",
+                ));
+            }
+            return Ok(false);
+        };
+        self.kept_out = None;
+        let publisher = self.line.channel().await?;
+        let book = self.read_book(true).await?;
+        let mut fates = book.jobs.clone();
+        for fate in &mut fates {
+            let is_it = |mine: &&Fate| mine.number == fate.number && mine.digest == fate.digest;
+            fate.is_there = self.mine.iter().find(is_it).is_some_and(|mine| mine.is_there);
+        }
+        let expected = Expected::new(fates);
+        let (written, batch) = (Instant::now(), Vec::new());
+        self.turn = Some(Turn { channel, publisher, consumer, book, written, expected, batch });
+        if !self.has_turn() {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Jobs that are here, at most as many as are taken at once; waits a little for the first.
+    async fn receive(&mut self) -> Result<Vec<Delivery>, JobsError> {
+        let Some(turn) = &mut self.turn else { return Ok(Vec::new()) };
+        let mut jobs = Vec::new();
+        let mut next = tokio::time::timeout(WAIT, turn.consumer.next()).await.ok();
+        while let Some(delivered) = next {
+            match delivered {
+                Some(Ok(job)) => jobs.push(job),
+                Some(Err(cause)) => return Err(self.lost("give jobs", cause.into())),
+                None => return Err(self.lost("give jobs", "the queue is gone".into())),
+            }
+            if jobs.len() >= usize::from(self.prefetch) {
+                break;
+            }
+            next = turn.consumer.next().now_or_never();
+        }
+        Ok(jobs)
+    }
+
+    fn lost(
+        &mut self,
+        doing: &'static str,
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    ) -> JobsError {
+        self.turn = None;
+        self.line.failed(doing, cause)
+    }
+
+    /// Decides where jobs go, and writes it down.
+    async fn plan(&mut self, jobs: Vec<Delivery>, wish: Wish) -> Result<(), JobsError> {
+        let waiting = self.line.ready(&self.race.clone()).await?.unwrap_or(0);
+        let mut room = wish.room.saturating_sub(waiting);
+        let Some(turn) = &mut self.turn else { return Ok(()) };
+        let book = &mut turn.book;
+        let mut sent = 0;
+        for job in jobs {
+            let digest = digest(&job);
+            let again = if job.redelivered { turn.expected.take(&digest) } else { None };
+            if let Some(fate) = again {
+                turn.batch.push((job, fate, true));
+                continue;
+            }
+            let chosen = pick(book.position, wish.every);
+            let race = chosen && room > 0;
+            room -= u64::from(race);
+            sent += u64::from(race);
+            book.race += u64::from(race);
+            book.no_room += u64::from(chosen && !race);
+            let fate = Fate { digest, race, number: book.position, is_there: false };
+            book.position += 1;
+            if !job.redelivered {
+                // What comes for the first time comes after all that come again.
+                turn.expected = Expected::default();
+            }
+            turn.batch.push((job, fate, false));
+        }
+        let now = turn.batch.iter().map(|(_, fate, _)| fate).chain(turn.expected.rest());
+        book.jobs = now.cloned().collect();
+        wish.mode.clone_into(&mut book.mode);
+        if sent > 0 {
+            self.sent.push_back((Instant::now(), sent));
+        }
+        self.write_book().await
+    }
+
+    /// Copies what is planned, and acknowledges it.
+    async fn settle(&mut self) -> Result<u64, JobsError> {
+        let Some(turn) = &mut self.turn else { return Ok(0) };
+        let mut sent = Vec::new();
+        for (place, (job, fate, again)) in turn.batch.iter().enumerate() {
+            if !fate.is_there {
+                let exchange = exchange(if fate.race { &self.race } else { &self.main });
+                let properties = copied(job, fate, *again, self.line.user());
+                let key = job.routing_key.as_str();
+                sent.push((
+                    place,
+                    self.line
+                        .publish(&turn.publisher, &exchange, key, properties, &job.data)
+                        .await?,
+                ));
+            }
+        }
+        let (mut refused, mut lost) = (0, None);
+        for (place, sent) in sent {
+            match self.line.confirmed(sent).await {
+                Ok(true) => turn.batch[place].1.is_there = true,
+                Ok(false) => refused += 1,
+                Err(error) => lost = Some(error),
+            }
+        }
+        self.mine = turn.batch.iter().map(|(_, fate, _)| fate.clone()).collect();
+        if let Some(error) = lost {
+            return Err(error);
+        }
+        if refused > 0 {
+            // The connection is well; what is left is tried again with the next step.
+            return Err(JobsError::Ask {
+                broker: "RabbitMQ",
+                place: self.line.place().to_owned(),
+                doing: "take all jobs",
+                cause: format!("{refused} were refused or had no queue to go to").into(),
+            });
+        }
+        let many = turn.batch.len() as u64;
+        if let Some((last, ..)) = turn.batch.last() {
+            let all = BasicAckOptions { multiple: true };
+            let acked = turn.channel.basic_ack(last.delivery_tag, all);
+            self.line.wait("take an acknowledgement", acked).await?;
+        }
+        turn.batch.clear();
+        Ok(many)
+    }
+
+    /// How long the job that is next in the race queue has been there, where `ready` wait.
+    fn oldest(&mut self, ready: u64) -> Duration {
+        let mut known: u64 = self.sent.iter().fold(0, |sum, (_, many)| sum.saturating_add(*many));
+        while let Some((_, many)) = self.sent.front()
+            && known.saturating_sub(*many) >= ready
+            && self.sent.len() > 1
+        {
+            known = known.saturating_sub(*many);
+            self.sent.pop_front();
+        }
+        self.sent.front().map_or(Duration::ZERO, |(since, _)| since.elapsed())
+    }
+}
+
+/// The properties of a copy: as they were, and who made it.
+fn copied(job: &Delivery, fate: &Fate, again: bool, user: &str) -> BasicProperties {
+    let mut headers = job.properties.headers().clone().unwrap_or_default();
+    let number = i64::try_from(fate.number).unwrap_or(i64::MAX);
+    headers.insert("x-photofinish-id".into(), AMQPValue::LongLongInt(number));
+    if again {
+        headers.insert("x-photofinish-redelivered".into(), AMQPValue::Boolean(true));
+    }
+    let mut properties = job.properties.clone();
+    // RabbitMQ lets nobody publish in another's name.
+    if let Some(publisher) = job.properties.user_id()
+        && publisher.as_str() != user
+    {
+        let name = AMQPValue::LongString(publisher.as_str().into());
+        headers.insert("x-photofinish-user-id".into(), name);
+        properties = queues::without_user(&properties);
+    }
+    properties.with_headers(headers)
+}
+
+/// The time, in milliseconds since 1970.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Broker for Rabbit {
+    const IDLE: Duration = Duration::ZERO;
+
+    async fn prepare(&mut self) -> Result<(), JobsError> {
+        self.make_queues().await
+    }
+
+    async fn step(&mut self, wish: Wish) -> Result<u64, JobsError> {
+        if !self.take_turn().await? {
+            tokio::time::sleep(STANDBY).await;
+            return Ok(0);
+        }
+        if self.turn.as_ref().is_some_and(|turn| turn.batch.is_empty()) {
+            let jobs = self.receive().await?;
+            let is_quiet = self
+                .turn
+                .as_ref()
+                .is_some_and(|turn| turn.book.mode == wish.mode && turn.written.elapsed() < BEAT);
+            if jobs.is_empty() && is_quiet {
+                return Ok(0);
+            }
+            self.plan(jobs, wish).await?;
+        }
+        self.settle().await
+    }
+
+    async fn hand_back(&mut self, what: HandBack) -> Result<HandedBack, JobsError> {
+        let mut back = HandedBack::default();
+        if !self.has_turn() {
+            return Ok(back);
+        }
+        let race = self.race.clone();
+        let mut ready = self.line.ready(&race).await?.unwrap_or(0);
+        let channel = self.line.aside().await?;
+        while ready > 0
+            && back.waited < FEW
+            && (what.older_than.is_zero() || self.oldest(ready) >= what.older_than)
+        {
+            let got = channel.basic_get(race.as_str().into(), BasicGetOptions::default());
+            let Some(job) = self.line.wait("give a job", got).await? else { break };
+            // The broker moves it itself: a rejected job goes where the race queue's dead letters go.
+            let reject = BasicNackOptions { requeue: false, multiple: false };
+            let rejected = channel.basic_nack(job.delivery_tag, reject);
+            self.line.wait("move a job back", rejected).await?;
+            back.waited += 1;
+            ready -= 1;
+        }
+        self.line.wait("close a channel", channel.close(200, "done".into())).await?;
+        if back.waited > 0
+            && let Some(turn) = &mut self.turn
+        {
+            turn.book.waited += back.waited;
+            self.write_book().await?;
+        }
+        Ok(back)
+    }
+
+    async fn look(&mut self, whole: bool) -> Result<Look, JobsError> {
+        let race = self.line.ready(&self.race.clone()).await?.unwrap_or(0);
+        let mut look = Look { race, ..Look::default() };
+        if whole {
+            look.source = self.line.ready(&self.source.clone()).await?;
+            look.main = self.line.ready(&self.main.clone()).await?.unwrap_or(0);
+        }
+        let book = match &self.turn {
+            Some(turn) => turn.book.clone(),
+            None if whole || self.tried.is_none() => self.read_book(false).await?,
+            // Another sampler has the turn, and looks itself.
+            None => return Ok(Look { race: 0, ..look }),
+        };
+        let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        look.taken = signed(book.race) - signed(race) - signed(book.waited);
+        look.counts = Some(Counts {
+            seen: book.position,
+            race: book.race,
+            no_room: book.no_room,
+            put_off: 0,
+        });
+        look.handed_back = HandedBack { waited: book.waited, ..HandedBack::default() };
+        if book.edition > 0 {
+            look.mode = Some(book.mode);
+            look.beat = Some(Duration::from_millis(now_ms().saturating_sub(book.written_ms)));
+        }
+        Ok(look)
+    }
+
+    async fn leave(&mut self, mode: &'static str) -> Result<(), JobsError> {
+        if self.has_turn()
+            && let Some(turn) = &mut self.turn
+        {
+            mode.clone_into(&mut turn.book.mode);
+            self.write_book().await?;
+        }
+        Ok(())
+    }
+
+    async fn undo(&mut self) -> Result<Undone, JobsError> {
+        self.undo_all().await
+    }
+}
