@@ -68,6 +68,7 @@ fn clippy() -> Result<Tally, String> {
 
 fn cargo_test() -> Result<Tally, String> {
     tools::brokers();
+    tools::browser();
     count(tools::cargo()?.args(["test", "--workspace", "--no-fail-fast"]), read_cargo)
 }
 

@@ -62,6 +62,14 @@ pub(crate) fn brokers() {
     }
 }
 
+/// The browser that tests of the page drive, installed if need be; without one they say so.
+pub(crate) fn browser() {
+    if !on_path("chromium") && !on_path("google-chrome") {
+        // Letters too: a machine without any shows boxes.
+        install_debian(&["chromium", "fonts-dejavu-core"]);
+    }
+}
+
 /// The NATS server that teams run now, built if need be (about a minute); what Debian has is years older.
 fn nats_server() -> bool {
     let folder = target_dir().join("servers/bin");

@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod exit;
 mod job_sink;
+mod outbox;
 mod output;
 mod proxy_findings;
 mod signal;

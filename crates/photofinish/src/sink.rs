@@ -1,28 +1,48 @@
-//! The store as a [`Sink`]: what supervised programs print becomes findings.
+//! Where what supervised programs print, and what `catch` and `proxy` see, is kept: the findings of
+//! this machine, a `serve` somewhere else, or both.
 //!
 //! The store is opened at the first need and again after each failure, so that one that is away,
-//! locked or full when a program starts is no reason not to start it.
+//! locked or full when a program starts is no reason not to start it. A `serve` that is away is waited
+//! for in an [`Outbox`], unless whoever delivers has a spool and tries again by itself.
 
+use crate::outbox::Outbox;
 use anyhow::Context;
 use jiff::Timestamp;
+use photofinish_dashboard::client::Client;
+use photofinish_dashboard::wire::{BuildJson, RecordedJson, SightingJson};
 use photofinish_model::Fingerprint;
-use photofinish_store::{Job, NewSighting, OwnerRules, Source, Store};
+use photofinish_store::json::RaceJson;
+use photofinish_store::{Campaign, Job, NewSighting, OwnerRules, Source, Store};
 use photofinish_supervise::{Delivered, Sighted, Sink, SinkError};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Delivers to the findings in one file.
-#[derive(Debug)]
+/// Delivers to the findings in one file, to a `serve`, or to both.
+#[derive(Debug, Default)]
 pub(crate) struct StoreSink {
-    path: PathBuf,
+    path: Option<PathBuf>,
     owner_rules: Option<OwnerRules>,
     store: Option<Store>,
+    remote: Option<Remote>,
+}
+
+/// A `serve`, and where what it does not take now waits.
+#[derive(Clone, Debug)]
+pub(crate) struct Remote {
+    pub(crate) client: Client,
+    pub(crate) outbox: Option<Arc<Outbox>>,
 }
 
 impl StoreSink {
     /// Delivers to the findings at `path`.
     pub(crate) fn new(path: PathBuf) -> StoreSink {
-        StoreSink { path, owner_rules: None, store: None }
+        StoreSink { path: Some(path), ..StoreSink::default() }
+    }
+
+    /// Delivers to the findings at `path` if there is one, and to `remote` if there is one.
+    pub(crate) fn to(path: Option<PathBuf>, remote: Option<Remote>) -> StoreSink {
+        StoreSink { path, remote, ..StoreSink::default() }
     }
 
     /// The same, working out owners by `rules`.
@@ -33,24 +53,35 @@ impl StoreSink {
 
     /// Another one, into the same findings.
     pub(crate) fn another(&self) -> StoreSink {
-        StoreSink::new(self.path.clone()).with_owner_rules(self.owner_rules.clone())
+        StoreSink::to(self.path.clone(), self.remote.clone())
+            .with_owner_rules(self.owner_rules.clone())
     }
 
     /// Links what was delivered under `key` to jobs.
     pub(crate) fn link_jobs(&mut self, key: &str, jobs: &[Job]) -> Result<(), SinkError> {
-        self.with(|store| Ok(store.link_jobs(key, jobs)?))
+        self.with(|store| Ok(store.link_jobs(key, jobs)?)).map(drop)
     }
 
-    /// Does something with the store; after a failure it is opened anew next time.
+    /// Keeps what a campaign came to; its findings are known already.
+    pub(crate) fn campaign(&mut self, campaign: &Campaign) -> anyhow::Result<()> {
+        self.with(|store| Ok(store.record_campaign(campaign)?))?;
+        if let Some(remote) = &self.remote {
+            remote.client.campaign(&campaign.clone().into())?;
+        }
+        Ok(())
+    }
+
+    /// Does something with the store, if there is one; after a failure it is opened anew next time.
     fn with<T>(
         &mut self,
         what: impl FnOnce(&mut Store) -> anyhow::Result<T>,
-    ) -> Result<T, SinkError> {
+    ) -> Result<Option<T>, SinkError> {
+        let Some(path) = &self.path else { return Ok(None) };
         let attempt = || {
             let mut store = match self.store.take() {
                 Some(store) => store,
                 None => {
-                    let mut store = Store::open(&self.path)?;
+                    let mut store = Store::open(path)?;
                     store.set_owner_rules(self.owner_rules.clone());
                     store
                 }
@@ -59,13 +90,13 @@ impl StoreSink {
             self.store = Some(store);
             anyhow::Ok(done)
         };
-        attempt().map_err(SinkError::new)
+        attempt().map(Some).map_err(SinkError::new)
     }
 }
 
 impl Sink for StoreSink {
     fn deliver(&mut self, sighted: &[Sighted]) -> Result<Vec<Delivered>, SinkError> {
-        self.with(|store| {
+        let here = self.with(|store| {
             let sightings = sighted.iter().map(sighting).collect::<anyhow::Result<Vec<_>>>()?;
             let recorded = store.record_all(&sightings)?;
             Ok(recorded
@@ -77,16 +108,83 @@ impl Sink for StoreSink {
                     duplicate: recorded.duplicate,
                 })
                 .collect())
-        })
+        })?;
+        let there = match &self.remote {
+            Some(remote) => Some(remote.deliver(sighted).map_err(SinkError::new)?),
+            None => None,
+        };
+        // What is known here is known for certain; the other side may have answered nothing yet.
+        Ok(here.or(there).unwrap_or_default())
     }
 
     fn acknowledged(&mut self, fingerprint: &Fingerprint) -> Result<bool, SinkError> {
-        self.with(|store| Ok(store.state(fingerprint)?.is_some_and(|state| !state.is_open())))
+        let here =
+            self.with(|store| Ok(store.state(fingerprint)?.is_some_and(|s| !s.is_open())))?;
+        match &self.remote {
+            Some(remote) if here != Some(true) => {
+                let state = remote.client.state(fingerprint.as_str()).map_err(SinkError::new)?;
+                Ok(state.acknowledged)
+            }
+            _ => Ok(here.unwrap_or(false)),
+        }
     }
 
     fn started(&mut self, service: &str, build: &str, at: SystemTime) -> Result<(), SinkError> {
-        self.with(|store| Ok(store.saw_build(Some(service), build, Timestamp::try_from(at)?)?))
+        let at = Timestamp::try_from(at).map_err(SinkError::new)?;
+        self.with(|store| Ok(store.saw_build(Some(service), build, at)?))?;
+        if let Some(remote) = &self.remote {
+            let (service, build) = (service.to_owned(), build.to_owned());
+            remote.client.build(&BuildJson { service, build, at }).map_err(SinkError::new)?;
+        }
+        Ok(())
     }
+}
+
+impl Remote {
+    /// Sends, or keeps until it can be sent.
+    fn deliver(&self, sighted: &[Sighted]) -> anyhow::Result<Vec<Delivered>> {
+        let sightings = sighted.iter().map(wired).collect::<anyhow::Result<Vec<_>>>()?;
+        let Some(outbox) = &self.outbox else {
+            return Ok(self.client.send(&sightings)?.into_iter().map(delivered).collect());
+        };
+        if outbox.is_empty() {
+            match self.client.send(&sightings) {
+                Ok(recorded) => return Ok(recorded.into_iter().map(delivered).collect()),
+                Err(error) => tracing::debug!("{:#}", anyhow::Error::from(error)),
+            }
+        }
+        outbox.put(&sightings).context("cannot keep sightings until they are sent")?;
+        let unknown = |sighted: &Sighted| Delivered {
+            fingerprint: Fingerprint::of(&sighted.race),
+            new: false,
+            regressed: false,
+            duplicate: false,
+        };
+        Ok(sighted.iter().map(unknown).collect())
+    }
+}
+
+fn delivered(recorded: RecordedJson) -> Delivered {
+    Delivered {
+        fingerprint: Fingerprint::from_stored(recorded.fingerprint),
+        new: recorded.new,
+        regressed: recorded.regressed,
+        duplicate: recorded.duplicate,
+    }
+}
+
+fn wired(sighted: &Sighted) -> anyhow::Result<SightingJson> {
+    let named = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
+    Ok(SightingJson {
+        key: sighted.key.clone(),
+        race: RaceJson::from(&sighted.race),
+        source: sighted.source.clone(),
+        service: named(&sighted.service),
+        build: named(&sighted.build),
+        host: named(&sighted.host),
+        pid: Some(sighted.pid).filter(|pid| *pid != 0),
+        at: Timestamp::try_from(sighted.at).context("a time out of range")?,
+    })
 }
 
 fn sighting(sighted: &Sighted) -> anyhow::Result<NewSighting<'_>> {

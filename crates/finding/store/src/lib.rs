@@ -4,12 +4,13 @@
 //! that any number of processes may write at once. A sighting is counted once however often
 //! it is delivered, and late delivery does not reopen what was fixed since.
 //!
-//! All SQL is in `schema`, `record`, `read`, `list` and `change`. Not here: what makes two races one and
+//! All SQL is in `schema`, `record`, `read`, `list`, `news`, `campaign` and `change`. Not here: what makes two races one and
 //! what sort of mistake a race is (`model`), spools and delivery (`supervise`), text for people
 //! (the binary). Start at [`Store::open`], then [`Store::record`].
 
 #![forbid(unsafe_code)]
 
+mod campaign;
 mod change;
 mod error;
 mod filter;
@@ -19,6 +20,7 @@ pub mod json;
 mod later;
 mod lifecycle;
 mod list;
+mod news;
 mod open;
 mod owners;
 mod read;
@@ -27,13 +29,15 @@ mod schema;
 mod sighting;
 mod source;
 
+pub use campaign::{Campaign, CampaignFound};
 pub use change::{Action, Changed, Decision};
 pub use error::StoreError;
 pub use filter::Filter;
 pub use finding::{Change, Finding, Seen, title_of};
 pub use job::{Job, Linked};
 pub use lifecycle::{Event, Refused, State, next};
-pub use list::{Listing, Order, Page, Summary};
+pub use list::{Choices, Listing, Order, Page, Summary, Totals};
+pub use news::News;
 pub use open::{Store, default_path};
 pub use owners::{CodeOwners, OwnerRules, Repository};
 pub use sighting::{NewSighting, Recorded, Source};

@@ -60,6 +60,26 @@ pub struct Listing {
     pub findings: Vec<Summary>,
 }
 
+/// What there is to choose from: names in use, in order, at most 200 each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// Services.
+    pub services: Vec<String>,
+    /// Teams and people.
+    pub owners: Vec<String>,
+    /// Patterns.
+    pub patterns: Vec<Pattern>,
+}
+
+/// How many of everything there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Sightings by who saw them.
+    pub sightings: BTreeMap<Source, u64>,
+    /// Findings by where they stand.
+    pub findings: BTreeMap<State, u64>,
+}
+
 /// A finding in one line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
@@ -126,6 +146,60 @@ impl Store {
             .and_then(|mut statement| statement.query_row([fingerprint.as_str()], |row| row.get(0)))
             .map_err(self.error("read"))?;
         self.hours(id, since).map_err(self.error("read"))
+    }
+
+    /// What there is to choose from when filtering.
+    ///
+    /// # Errors
+    /// It could not be read.
+    pub fn choices(&self) -> Result<Choices, StoreError> {
+        let strings = |sql: &str| -> rusqlite::Result<Vec<String>> {
+            self.connection.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
+        };
+        let read = || {
+            Ok(Choices {
+                services: strings(
+                    "SELECT DISTINCT service FROM tally WHERE service <> '' ORDER BY 1 LIMIT 200",
+                )?,
+                owners: strings(
+                    "SELECT DISTINCT atom FROM finding, json_each(owners) ORDER BY 1 LIMIT 200",
+                )?,
+                patterns: strings("SELECT DISTINCT pattern FROM finding ORDER BY 1")?
+                    .iter()
+                    .filter_map(|word| word.parse().ok())
+                    .collect(),
+            })
+        };
+        read().map_err(self.error("read"))
+    }
+
+    /// How many sightings there are by source, and findings by state.
+    ///
+    /// # Errors
+    /// They could not be read.
+    pub fn totals(&self) -> Result<Totals, StoreError> {
+        let counts = |sql: &str| -> rusqlite::Result<Vec<(String, u64)>> {
+            self.connection
+                .prepare_cached(sql)?
+                .query_map([], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?
+                .collect()
+        };
+        let now = Timestamp::now().as_millisecond();
+        let states = concat!("SELECT ", state_at!("NOW"), ", count(*) FROM finding GROUP BY 1")
+            .replace("NOW", &now.to_string());
+        let read = || {
+            Ok(Totals {
+                sightings: counts("SELECT source, sum(count) FROM tally GROUP BY source")?
+                    .into_iter()
+                    .filter_map(|(word, count)| Some((word.parse().ok()?, count)))
+                    .collect(),
+                findings: counts(&states)?
+                    .into_iter()
+                    .filter_map(|(word, count)| Some((word.parse().ok()?, count)))
+                    .collect(),
+            })
+        };
+        read().map_err(self.error("read"))
     }
 
     fn keys(&self, filter: &Filter) -> Result<Vec<Key>, StoreError> {
@@ -262,11 +336,12 @@ impl Query {
         let owners = " AND EXISTS (SELECT 1 FROM json_each(owners) WHERE lower(atom) IN (";
         query.one_of(owners, filter.owners.iter().map(|owner| owner.to_ascii_lowercase()), "))");
         for word in &filter.words {
-            query.value(
-                " AND instr(words || ' ' || pattern || ' ' || lower(owners), ",
-                word.to_lowercase().into(),
-            );
-            query.sql.push(')');
+            query.values.push(word.to_lowercase().into());
+            let n = query.values.len();
+            // Not in one text made of the three: that would be made ten thousand times.
+            query.sql.push_str(&format!(
+                " AND (instr(words, ?{n}) OR instr(pattern, ?{n}) OR instr(lower(owners), ?{n}))"
+            ));
         }
         query
     }

@@ -99,6 +99,17 @@ impl Store {
         state.map(|state| word(&state, fingerprint)).transpose()
     }
 
+    /// A number that is another one once anybody else has written something (this handle's own
+    /// writing leaves it as it is).
+    ///
+    /// # Errors
+    /// It could not be read.
+    pub fn version(&self) -> Result<i64, StoreError> {
+        self.connection
+            .query_row("PRAGMA data_version", [], |row| row.get(0))
+            .map_err(self.error("read"))
+    }
+
     /// The finding whose id begins with `prefix`.
     ///
     /// # Errors

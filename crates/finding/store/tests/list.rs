@@ -113,7 +113,7 @@ fn a_file_of_an_older_photofinish_is_searched_and_plotted_like_a_new_one() {
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection
         .execute_batch(
-            "DROP TABLE search; DROP TABLE activity; DROP TABLE job; PRAGMA user_version = 1;",
+            "DROP TABLE search; DROP TABLE activity; DROP TABLE job; DROP TABLE cursor; DROP TABLE campaign; PRAGMA user_version = 1;",
         )
         .unwrap();
     drop(connection);

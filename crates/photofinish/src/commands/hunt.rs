@@ -1,16 +1,17 @@
 //! `photofinish hunt`: builds a service, runs it, drives load at it, shows the races it has.
 
+mod campaign;
 mod keep;
 mod plan;
 mod ways;
 
 use super::Format;
-use super::place::{Place, StoreArgs, store_error};
+use super::keep::KeepArgs;
+use super::place::store_error;
 use crate::config::{CompareWhat, Config, Percent, Span, Way};
 use crate::exit::ExitStatus;
 use crate::output::error::hinted;
 use crate::output::{hunt as text, hunt_json as json, hunt_live::HuntLive};
-use crate::sink::StoreSink;
 use anyhow::Context;
 use photofinish_hunt::Outcome;
 use photofinish_load::Stop;
@@ -37,7 +38,7 @@ pub(crate) struct HuntArgs {
     #[command(flatten)]
     ways: WaysArgs,
     #[command(flatten)]
-    store: StoreArgs,
+    keep: KeepArgs,
     /// How to print what was found
     #[arg(long, value_parser = super::text_or_json, default_value = "text")]
     format: Format,
@@ -146,16 +147,18 @@ pub(crate) fn hunt(args: HuntArgs) -> anyhow::Result<ExitStatus> {
     let format = args.format;
     let max_error_rate =
         args.load.max_error_rate.or(config.load.max_error_rate).map_or(0.05, |share| share.0);
-    let Place { store: store_path, spool, .. } = args.store.place(&config)?;
-    let (plan, notes) = plan::plan(args, &config, spool, &store_path)?;
-    let mut store = Store::open(&store_path).map_err(store_error)?;
+    let kept = args.keep.kept(&config)?;
+    let store_path = kept.store();
+    let (plan, notes) = plan::plan(args, &config, &kept)?;
+    let mut store = Store::open(store_path).map_err(store_error)?;
     let rules = photofinish_store::OwnerRules::load(&plan.build.dir);
     let stop = stop_on_signal(&plan)?;
 
+    let started = jiff::Timestamp::now();
     let mut live = HuntLive::new(&plan);
     notes.iter().for_each(|note| live.note(note));
     let mut keep = keep::StoreKeep {
-        store: StoreSink::new(store_path.clone()).with_owner_rules(rules),
+        store: kept.sink_here_too()?.with_owner_rules(rules),
         service: plan.service.name.clone(),
     };
     let outcome =
@@ -165,10 +168,11 @@ pub(crate) fn hunt(args: HuntArgs) -> anyhow::Result<ExitStatus> {
         let hint = error.hint();
         hinted(error, hint)
     })?;
+    campaign::keep(&mut keep.store, &plan.service.name, started, &outcome);
     let findings = read_findings(&mut store, &outcome)?;
     match format {
         Format::Json => json::print(&outcome, &findings),
-        _ => text::print(&outcome, &findings, &plan.build.dir, &store_path, max_error_rate),
+        _ => text::print(&outcome, &findings, &plan.build.dir, store_path, max_error_rate),
     }
     .context("cannot write to stdout")?;
     Ok(if findings.is_empty() { ExitStatus::Success } else { ExitStatus::Found })

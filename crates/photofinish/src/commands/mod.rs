@@ -8,11 +8,14 @@ mod hunt;
 mod inspect;
 mod inspect_goroutine;
 mod jobs;
+mod keep;
 mod load;
+mod man;
 mod place;
 mod proxy;
 mod report;
 mod run;
+mod serve;
 
 use crate::exit::ExitStatus;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -70,8 +73,11 @@ enum Command {
     Report(report::ReportArgs),
     /// List, show, acknowledge, close, reopen and export findings
     Findings(findings::FindingsArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
+    /// Write the manual pages of all commands
+    Man(man::ManArgs),
     /// Become a supervised program (used by `run` and `hunt`)
     #[command(name = "__child", hide = true)]
     Child(run::ChildArgs),
@@ -90,7 +96,9 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Inspect(args) => inspect::inspect(*args),
         Command::Report(args) => report::report(args),
         Command::Findings(args) => findings::findings(args),
+        Command::Serve(args) => serve::serve(*args),
         Command::Completions(args) => completions::completions(args),
+        Command::Man(args) => man::man(args),
         Command::Child(args) => run::child(args),
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Place {
     pub(crate) spool: Spool,
     /// Somebody named the database.
     named: bool,
+    /// By a flag or in the environment.
+    pub(crate) by_flag: bool,
 }
 
 impl StoreArgs {
@@ -44,7 +46,7 @@ impl StoreArgs {
         let spool = self.spool.clone().or_else(|| from_file(&config.run.spool));
         let spool = Spool::new(spool.unwrap_or_else(Spool::default_root));
         let spool = spool.delivering_to(destination.to_string_lossy());
-        Ok(Place { store, spool, named: is_named })
+        Ok(Place { store, spool, named: is_named, by_flag: self.store.is_some() })
     }
 
     /// Opens the store that is there, with what the spool still held for it; `None` if nobody
@@ -74,7 +76,7 @@ impl StoreArgs {
 impl Place {
     /// Delivers what killed runs left in the spool. What cannot be delivered now stays there, and
     /// is no reason not to show what is known.
-    fn deliver_left_over(&self) {
+    pub(super) fn deliver_left_over(&self) {
         match recover(&self.spool, &mut StoreSink::new(self.store.clone())) {
             Ok(recovered) => {
                 for trouble in recovered.troubles {

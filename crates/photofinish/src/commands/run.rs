@@ -4,7 +4,7 @@
 //! `photofinish: `, between the program's own lines; stdout is the program's alone. The exit
 //! status is the program's, 128 + n if signal n ended it.
 
-use super::place::{Place, StoreArgs};
+use super::keep::KeepArgs;
 use crate::config::jobs::JobsFlags;
 use crate::config::{Bytes, Config, parse_span};
 use crate::exit::ExitStatus;
@@ -60,7 +60,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N")]
     history_size: Option<u64>,
     #[command(flatten)]
-    store: StoreArgs,
+    keep: KeepArgs,
     /// The role of the program: canary, mirror, jobs, load, test, run
     #[arg(long, default_value_t = Source::Run, env = "PHOTOFINISH_SOURCE")]
     source: Source,
@@ -94,9 +94,9 @@ pub(crate) struct ChildArgs {
 /// Supervises until the program has ended for good.
 pub(crate) fn run(args: RunArgs) -> anyhow::Result<ExitStatus> {
     let config = Config::load(args.config.as_deref())?;
-    let Place { store, spool, .. } = args.store.place(&config)?;
-    let sink = sink(&args, &config, store)?;
-    let plan = plan(args, &config, spool)?;
+    let kept = args.keep.kept(&config)?;
+    let sink = sink(&args, &config, kept.spooled_sink())?;
+    let plan = plan(args, &config, kept.spool())?;
     let stderr = File::from(std::io::stderr().as_fd().try_clone_to_owned()?);
     let voice = Voice::new(Some(stderr))?;
     let outcome = supervise(plan, sink, &voice);
@@ -122,8 +122,7 @@ pub(crate) fn child(args: ChildArgs) -> anyhow::Result<ExitStatus> {
 }
 
 /// Where reports go; those of a worker of the queue under `[jobs]` are linked to its jobs.
-fn sink(args: &RunArgs, config: &Config, store: PathBuf) -> anyhow::Result<Box<dyn Sink>> {
-    let store = StoreSink::new(store);
+fn sink(args: &RunArgs, config: &Config, store: StoreSink) -> anyhow::Result<Box<dyn Sink>> {
     if args.source != Source::Jobs || config.jobs.broker.is_none() {
         return Ok(Box::new(store));
     }

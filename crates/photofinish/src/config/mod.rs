@@ -8,7 +8,9 @@
 
 pub(crate) mod jobs;
 mod line;
+pub(crate) mod notify;
 pub(crate) mod proxy;
+pub(crate) mod serve;
 mod value;
 pub(crate) mod word;
 pub(crate) mod workers;
@@ -34,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) store: StoreConfig,
     pub(crate) proxy: proxy::ProxyConfig,
     pub(crate) jobs: jobs::JobsConfig,
+    pub(crate) serve: serve::ServeConfig,
+    pub(crate) notify: notify::NotifyConfig,
     /// The folder of the file; relative paths start here.
     #[serde(skip)]
     pub(crate) base: PathBuf,
@@ -194,6 +198,12 @@ pub(crate) enum CompareWhat {
 pub(crate) struct StoreConfig {
     /// The database file.
     pub(crate) path: Option<PathBuf>,
+    /// A `serve` that what is seen is sent to.
+    pub(crate) to: Option<String>,
+    /// The file with its token.
+    pub(crate) token_file: Option<PathBuf>,
+    /// The certificates to trust for it.
+    pub(crate) to_ca: Option<PathBuf>,
 }
 
 /// Why a configuration was refused.

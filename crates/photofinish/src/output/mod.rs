@@ -3,6 +3,7 @@
 //! The functions named here return text with its colours in it, to be written to
 //! `anstream::stdout()`, which takes the colours out where nobody sees them.
 
+mod annotations;
 mod answer_diff;
 pub(crate) mod catch;
 mod causes;
@@ -38,6 +39,7 @@ mod stack;
 pub(crate) mod style;
 mod table;
 
+pub(crate) use annotations::{github, junit};
 pub(crate) use finding::{finding_text, next_step};
 pub(crate) use markdown::markdown;
 pub(crate) use race::{race_text, race_text_in};

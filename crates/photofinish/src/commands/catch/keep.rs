@@ -1,11 +1,12 @@
 //! What is caught becomes a finding at once. A store that is away gets it later; at the end that it never did
 //! is an error.
 
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use jiff::Timestamp;
 use photofinish_catch::Caught;
 use photofinish_goprocess::Process;
+use photofinish_store::{Campaign, CampaignFound};
 use photofinish_supervise::build::Revision;
 use photofinish_supervise::{Delivered, Sighted, Sink, SinkError};
 
@@ -23,6 +24,8 @@ pub(super) struct Keep {
     waiting: Vec<Sighted>,
     failure: Option<SinkError>,
     n_given_up: usize,
+    started: Timestamp,
+    found: Vec<CampaignFound>,
 }
 
 /// Where a race was caught.
@@ -52,10 +55,17 @@ impl Origin {
 }
 
 impl Keep {
-    /// For the findings at `store`, under `service`; without one each under its program's name.
-    pub(super) fn new(store: &Path, service: Option<String>) -> Keep {
-        let store = StoreSink::new(store.to_owned());
-        Keep { store, service, waiting: Vec::new(), failure: None, n_given_up: 0 }
+    /// For `store`, under `service`; without one each under its program's name.
+    pub(super) fn new(store: StoreSink, service: Option<String>) -> Keep {
+        Keep {
+            store,
+            service,
+            waiting: Vec::new(),
+            failure: None,
+            n_given_up: 0,
+            started: Timestamp::now(),
+            found: Vec::new(),
+        }
     }
 
     /// Records `caught`, now or when the store can be had. What the store says of it, if it did now.
@@ -87,6 +97,7 @@ impl Keep {
         }
         match self.store.deliver(&self.waiting) {
             Ok(delivered) => {
+                self.remember(&delivered);
                 self.waiting.clear();
                 self.failure = None;
                 delivered
@@ -98,6 +109,37 @@ impl Keep {
                 self.failure = Some(error);
                 Vec::new()
             }
+        }
+    }
+
+    fn remember(&mut self, delivered: &[Delivered]) {
+        for one in delivered {
+            let id = one.fingerprint.to_string();
+            if !self.found.iter().any(|found| found.id == id) {
+                let (new, regressed) = (one.new, one.regressed);
+                self.found.push(CampaignFound { id, new, regressed });
+            }
+        }
+    }
+
+    /// Keeps what all of it came to, for the page of campaigns; of nothing no store is made.
+    pub(super) fn campaign(&mut self, service: &str) {
+        if self.found.is_empty() {
+            return;
+        }
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let campaign = Campaign {
+            id: format!("catch/{host}/{}/{}", std::process::id(), self.started.as_nanosecond()),
+            kind: "catch".to_owned(),
+            service: self.service.clone().unwrap_or_else(|| service.to_owned()),
+            host,
+            started: self.started,
+            ended: Timestamp::now(),
+            found: std::mem::take(&mut self.found),
+            figures: Vec::new(),
+        };
+        if let Err(error) = self.store.campaign(&campaign) {
+            tracing::warn!("the page of campaigns will not show this catch: {error:#}");
         }
     }
 

@@ -18,7 +18,7 @@ use photofinish_catch::Learnt;
 
 use self::keep::Keep;
 use self::targets::Targets;
-use super::place::StoreArgs;
+use super::keep::KeepArgs;
 use crate::config::{Config, Percent, Span};
 use crate::exit::ExitStatus;
 use crate::output::catch::{CatchFormat, Told};
@@ -63,7 +63,7 @@ pub(crate) struct CatchArgs {
     #[arg(long, value_name = "NAME")]
     service: Option<String>,
     #[command(flatten)]
-    store: StoreArgs,
+    keep: KeepArgs,
     /// How to print what was caught
     #[arg(long, value_enum, default_value_t = CatchFormat::Text)]
     format: CatchFormat,
@@ -79,8 +79,8 @@ pub(crate) fn catch(args: CatchArgs) -> anyhow::Result<ExitStatus> {
         return Err(anyhow::anyhow!("--every {every:?} is shorter than --for {length:?}"))
             .context(Hint("give --every the time from one look's beginning to the next's".into()));
     }
-    let place = args.store.place(&Config::load(None)?)?;
-    let mut keep = Keep::new(&place.store, args.service.clone());
+    let kept = args.keep.kept(&Config::load(None)?)?;
+    let mut keep = Keep::new(kept.sink()?, args.service.clone());
     let mut told = Told::new(args.format);
     let targets = Targets { pids: args.pids.clone(), names: args.names.clone() };
     let mut learnt = BTreeMap::<u32, Learnt>::new();
@@ -104,6 +104,10 @@ pub(crate) fn catch(args: CatchArgs) -> anyhow::Result<ExitStatus> {
         next = next.max(Instant::now());
     }
     let printed = told.end().context("cannot write to stdout");
+    // Part of a hunt it is told there.
+    if args.format != CatchFormat::Jsonl {
+        keep.campaign(&args.names.join(", "));
+    }
     let kept = keep.finish();
     printed.and(kept)?;
     Ok(if told.n_races() == 0 { ExitStatus::Success } else { ExitStatus::Found })

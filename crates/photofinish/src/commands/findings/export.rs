@@ -27,6 +27,10 @@ enum ExportFormat {
     Markdown,
     /// SARIF 2.1.0, for code scanning
     Sarif,
+    /// Annotations of GitHub Actions, beside the lines
+    Github,
+    /// A JUnit report: what waits for a decision has failed
+    Junit,
 }
 
 pub(super) fn export(args: ExportArgs, store: &StoreArgs) -> anyhow::Result<ExitStatus> {
@@ -42,6 +46,8 @@ pub(super) fn export(args: ExportArgs, store: &StoreArgs) -> anyhow::Result<Exit
             text
         }
         ExportFormat::Markdown => output::markdown(&findings),
+        ExportFormat::Github => output::github(&findings, repository().as_ref()),
+        ExportFormat::Junit => output::junit(&findings),
         ExportFormat::Sarif => {
             let log = output::sarif_of_findings(&findings, repository().as_ref());
             serde_json::to_string_pretty(&log)? + "\n"

@@ -31,7 +31,7 @@ enum FindingsCommand {
     Close(change::CloseArgs),
     /// Take back what was decided
     Reopen(change::ReopenArgs),
-    /// Write findings for other tools: JSON, NDJSON, Markdown, SARIF
+    /// Write findings for other tools: JSON, NDJSON, Markdown, SARIF, GitHub, JUnit
     Export(export::ExportArgs),
 }
 

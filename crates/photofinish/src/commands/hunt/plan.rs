@@ -1,6 +1,7 @@
 //! From flags and `photofinish.toml` to a [`Plan`].
 
 use super::HuntArgs;
+use crate::commands::keep::Kept;
 use crate::config::jobs::JobsFlags;
 use crate::config::{Config, Percent, RequestConfig};
 use crate::output::error::{Hint, hinted};
@@ -8,7 +9,6 @@ use anyhow::Context;
 use photofinish_hunt::{Jobs, Place, Plan, Service};
 use photofinish_load::{Load, OkStatus, Ramp, Request};
 use photofinish_supervise::build::{self, Light};
-use photofinish_supervise::spool::Spool;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,8 +21,7 @@ const LONGEST_BASELINE: Duration = Duration::from_secs(10);
 pub(super) fn plan(
     args: HuntArgs,
     config: &Config,
-    spool: Spool,
-    store: &Path,
+    kept: &Kept,
 ) -> anyhow::Result<(Plan, Vec<String>)> {
     let service = service(&args, config)?;
     let (ways, catch, notes) = super::ways::ways(&args.ways, config, &service)?;
@@ -31,14 +30,14 @@ pub(super) fn plan(
     let load = load(&args, config, &service.place);
     let dir = dir(&args, config);
     let jobs = jobs(&args, config, &dir, &service.name)?;
-    let catch = catch.map(|budget| catch_command(budget, duration, &service.name, store));
+    let catch = catch.map(|budget| catch_command(budget, duration, &service.name, kept));
     let plan = Plan {
         folder: dir.clone(),
         ways,
         build: build(&args, config, dir),
         gorace: config.run.gorace.clone(),
         memory: config.run.memory.map(|bytes| bytes.0),
-        spool,
+        spool: kept.spool(),
         launcher: crate::launcher()?,
         catch: catch.transpose()?,
         jobs,
@@ -55,14 +54,15 @@ fn catch_command(
     budget: Percent,
     duration: Duration,
     service: &str,
-    store: &Path,
+    kept: &Kept,
 ) -> anyhow::Result<Vec<OsString>> {
     // It is ended with the load.
     let seconds = (duration + Duration::from_secs(60)).as_secs();
     let mut command = crate::launcher()?;
     command.push(std::env::current_exe()?.into());
     command.extend(["catch", "--format", "jsonl", "--service", service, "--store"].map(Into::into));
-    command.push(store.into());
+    command.push(kept.store().into());
+    command.extend_from_slice(kept.flags());
     command.push(format!("--for={seconds}s").into());
     command.push(format!("--budget={}", budget.0).into());
     Ok(command)

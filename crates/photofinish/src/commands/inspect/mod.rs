@@ -17,7 +17,7 @@ use photofinish_inspect::{Approach, Filter, GroupBy, Look};
 
 use self::subject::Subject;
 use super::inspect_goroutine::{GoroutineArgs, show, show_kept};
-use super::place::StoreArgs;
+use super::keep::KeepArgs;
 use super::{Format, text_or_json};
 use crate::config::Span;
 use crate::exit::ExitStatus;
@@ -81,7 +81,7 @@ pub(crate) struct InspectArgs {
     #[arg(long, value_name = "NAME")]
     service: Option<String>,
     #[command(flatten)]
-    store: StoreArgs,
+    keep: KeepArgs,
     /// Watch maps for so long
     #[arg(long = "for", value_name = "TIME", default_value = "1s")]
     watched_for: Span,

@@ -11,7 +11,6 @@ use super::InspectArgs;
 use super::subject::Subject;
 use crate::config::Config;
 use crate::exit::ExitStatus;
-use crate::sink::StoreSink;
 
 pub(super) fn record(
     args: &InspectArgs,
@@ -21,7 +20,7 @@ pub(super) fn record(
     if races.is_empty() {
         return Ok(ExitStatus::Success);
     }
-    let place = args.store.place(&Config::load(None)?)?;
+    let kept = args.keep.kept(&Config::load(None)?)?;
     let title = subject.title();
     let program = Path::new(&title.program).file_name().unwrap_or_default();
     let service = args.service.clone();
@@ -48,7 +47,7 @@ pub(super) fn record(
         }
     };
     let sighted: Vec<Sighted> = races.into_iter().enumerate().map(sighted).collect();
-    let delivered = StoreSink::new(place.store).deliver(&sighted)?;
+    let delivered = kept.sink()?.deliver(&sighted)?;
     for found in delivered {
         let what = if found.new { "new" } else { "known" };
         let id = found.fingerprint.as_str().get(..8).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The flags of `photofinish proxy`, and how they go over the file.
 
-use crate::commands::place::StoreArgs;
+use crate::commands::keep::KeepArgs;
 use crate::config::proxy::{
     CanaryConfig, ListenConfig, MirrorConfig, RecordingConfig, UpstreamConfig,
 };
@@ -8,7 +8,6 @@ use crate::config::word::{OneOrMany, Word, WordOrTable, Worded};
 use crate::config::{Config, ConfigError};
 use crate::output::error::{Hint, hinted};
 use crate::proxy_findings::{DiffFindings, Named, Pace};
-use crate::sink::StoreSink;
 use anyhow::Context;
 use photofinish_proxy::plan::{Plan, Share};
 use std::net::SocketAddr;
@@ -71,7 +70,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     #[command(flatten)]
-    store: StoreArgs,
+    keep: KeepArgs,
 }
 
 impl Flags {
@@ -85,7 +84,7 @@ impl Flags {
     /// Where answers that differ are kept, and whose they are.
     pub(super) fn findings(&self) -> anyhow::Result<DiffFindings> {
         let config = Config::load(self.config.as_deref())?;
-        let sink = StoreSink::new(self.store.place(&config)?.store);
+        let sink = self.keep.kept(&config)?.sink()?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let service = config.service.name.unwrap_or_default();
         let named = Named { service, build: String::new(), host };

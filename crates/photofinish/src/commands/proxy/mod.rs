@@ -12,6 +12,7 @@ mod wishes;
 use crate::exit::ExitStatus;
 
 pub(crate) use args::ProxyArgs;
+pub(crate) use status::ask;
 
 pub(crate) fn proxy(args: ProxyArgs) -> anyhow::Result<ExitStatus> {
     if let Some(args::ProxyCommand::Status(args)) = args.command {

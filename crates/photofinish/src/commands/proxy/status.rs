@@ -65,7 +65,7 @@ fn configured(args: &StatusArgs) -> anyhow::Result<SocketAddr> {
 }
 
 /// What `/status` serves.
-fn ask(address: SocketAddr) -> anyhow::Result<Value> {
+pub(crate) fn ask(address: SocketAddr) -> anyhow::Result<Value> {
     let answer = get(address, "/status").map_err(|cause| {
         anyhow::Error::from(cause)
             .context(format!("cannot ask the proxy at {address}"))

@@ -1,0 +1,71 @@
+//! Sightings that many send at once, each on its own, until they are on the disk.
+
+use crate::pages::millis;
+use anyhow::{Result, ensure};
+use jiff::Timestamp;
+use photofinish_dashboard::client::Client;
+use photofinish_dashboard::wire::SightingJson;
+use photofinish_model::{Access, Detector, Frame, Kind, Op, Race, Stack};
+use photofinish_store::json::RaceJson;
+use std::time::{Duration, Instant};
+
+/// Prints what a second takes.
+pub(crate) fn measure(url: &str, senders: usize, each: usize) -> Result<()> {
+    let start = Instant::now();
+    let mut times: Vec<Duration> = std::thread::scope(|scope| {
+        let sending: Vec<_> =
+            (0..senders).map(|sender| scope.spawn(move || send(url, sender, each))).collect();
+        let joined = sending.into_iter().map(|thread| thread.join().unwrap_or_default());
+        joined.flatten().collect()
+    });
+    let took = start.elapsed();
+    let sent = senders * each;
+    ensure!(times.len() == sent, "{} of {sent} sightings were taken", times.len());
+    times.sort();
+    println!(
+        "\n{senders} senders with {each} sightings each, one a request, answered once they are on the disk: \
+         {:.0} a second, median {}, 99 of 100 within {}.",
+        sent as f64 / took.as_secs_f64(),
+        millis(times[sent / 2]),
+        millis(times[sent * 99 / 100]),
+    );
+    Ok(())
+}
+
+fn send(url: &str, sender: usize, each: usize) -> Vec<Duration> {
+    let Ok(client) = Client::new(url, None, None) else { return Vec::new() };
+    let mut times = Vec::new();
+    for number in 0..each {
+        let sighting = sighting(sender, number);
+        let start = Instant::now();
+        while client.send(std::slice::from_ref(&sighting)).is_err() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        times.push(start.elapsed());
+    }
+    times
+}
+
+fn sighting(sender: usize, number: usize) -> SightingJson {
+    let mut race = Race::new(Kind::DataRace, Detector::GoRace, "DATA RACE");
+    for (op, verb) in [(Op::Read, "get"), (Op::Write, "set")] {
+        let mut access = Access::new(op);
+        access.stack = Stack::from(vec![Frame {
+            file: Some("/src/cart/cart.go".to_owned()),
+            line: Some(12),
+            ..Frame::new(format!("main.{verb}{}", number % 50))
+        }]);
+        race.accesses.push(access);
+    }
+    race.raw = "WARNING: DATA RACE\n".repeat(40);
+    SightingJson {
+        key: format!("intake/{sender}/{number}"),
+        race: RaceJson::from(&race),
+        source: "canary".to_owned(),
+        service: Some("cart".to_owned()),
+        build: Some("v1".to_owned()),
+        host: Some(format!("pod-{sender}")),
+        pid: Some(1),
+        at: Timestamp::now(),
+    }
+}

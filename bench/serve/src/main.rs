@@ -1,0 +1,96 @@
+//! What `photofinish serve` takes for each page of 10,000 findings with 1,000,000 sightings, and how
+//! many sightings a second many senders get onto its disk.
+//!
+//! `fill` makes the findings (different functions, patterns, owners, services, over 60 days), `pages`
+//! and `intake` ask. The server is a process of its own, as it would be; times are taken by the client
+//! over a kept connection on the loopback, so they hold everything but a network.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a table is what it is for")]
+
+mod fill;
+mod intake;
+mod pages;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+#[derive(Debug, Parser)]
+struct Args {
+    /// Findings
+    #[arg(long, default_value_t = 10_000)]
+    findings: usize,
+    /// Sightings of them
+    #[arg(long, default_value_t = 1_000_000)]
+    sightings: usize,
+    /// Times each page is asked for
+    #[arg(long, default_value_t = 50)]
+    rounds: usize,
+    /// Senders at a time
+    #[arg(long, default_value_t = 64)]
+    senders: usize,
+    /// Sightings that each of them sends, one after the other
+    #[arg(long, default_value_t = 200)]
+    each: usize,
+    /// Make the findings here, or take those that are here
+    #[arg(long)]
+    store: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let folder = tempfile::tempdir()?;
+    let store = args.store.clone().unwrap_or_else(|| folder.path().join("findings.db"));
+    if !store.exists() {
+        fill::fill(&store, args.findings, args.sightings)?;
+    }
+    let server = Server::start(&store)?;
+    println!(
+        "`serve` with {} findings and {} sightings: from asking for a page to its last byte.\n",
+        args.findings, args.sightings
+    );
+    pages::measure(&server.url, args.rounds)?;
+    drop(server);
+    let empty = folder.path().join("empty.db");
+    let server = Server::start(&empty)?;
+    intake::measure(&server.url, args.senders, args.each)
+}
+
+/// A server, ended with the value.
+struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Server {
+    fn start(store: &Path) -> Result<Server> {
+        let program = std::env::var_os("PHOTOFINISH").context("PHOTOFINISH names no program")?;
+        let mut child = Command::new(program)
+            .args(["serve", "--listen", "127.0.0.1:0", "--store"])
+            .arg(store)
+            .args(["--spool"])
+            .arg(store.with_extension("spool"))
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start photofinish")?;
+        let stderr = child.stderr.take().context("no stderr")?;
+        let mut lines = BufReader::new(stderr).lines();
+        let url = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            Some(line.split_once("findings are at ")?.1.trim_end_matches('/').to_owned())
+        });
+        let url = url.context("photofinish serve did not say where it is")?;
+        // Whoever writes to a pipe that nobody reads stops.
+        std::thread::spawn(move || lines.for_each(drop));
+        Ok(Server { child, url })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Either may fail only because it is over already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,72 @@
+//! What every request can ask for.
+
+use crate::error::ServeError;
+use crate::intake::Intake;
+use crate::metrics::Metrics;
+use crate::settings::{Limits, Settings};
+use crate::shelf::Shelf;
+use crate::source::Checkout;
+use crate::token::{Signer, Token};
+use crate::watched::Watching;
+use photofinish_store::{Choices, StoreError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// How old the choices of the filters may be.
+const CHOICES_AGE: Duration = Duration::from_secs(5);
+
+/// Shared by all requests.
+pub(crate) struct App {
+    pub(crate) shelf: Shelf,
+    pub(crate) intake: Intake,
+    pub(crate) changes: watch::Receiver<u64>,
+    pub(crate) checkout: Checkout,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) token: Option<Token>,
+    pub(crate) report_token: Option<Token>,
+    pub(crate) signer: Signer,
+    /// Cookies travel encrypted.
+    pub(crate) is_secure: bool,
+    pub(crate) limits: Limits,
+    pub(crate) watching: Watching,
+    choices: Mutex<Option<(Instant, Arc<Choices>)>>,
+}
+
+impl App {
+    /// Opens the findings and starts the thread that writes sightings.
+    pub(crate) fn start(settings: &Settings) -> Result<App, ServeError> {
+        let shelf = Shelf::open(settings.store.clone(), settings.owner_rules.clone())?;
+        let metrics = Arc::new(Metrics::default());
+        let start = |what| move |cause| ServeError::Start { what, cause };
+        Ok(App {
+            intake: Intake::start(&shelf, settings.limits.intake, Arc::clone(&metrics))
+                .map_err(start("collector"))?,
+            changes: crate::changes::watch(&shelf)?,
+            checkout: Checkout::new(settings.repository.clone(), settings.is_loopback()),
+            metrics,
+            signer: Signer::new(settings.token.as_ref()).map_err(start("signer"))?,
+            token: settings.token.clone(),
+            report_token: settings.report_token.clone(),
+            is_secure: settings.tls.is_some(),
+            limits: settings.limits,
+            watching: Watching::start(&settings.watched),
+            choices: Mutex::default(),
+            shelf,
+        })
+    }
+
+    /// What there is to filter by, some seconds old at most.
+    pub(crate) async fn choices(&self) -> Result<Arc<Choices>, StoreError> {
+        let known = self.choices.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((at, choices)) = known
+            && at.elapsed() < CHOICES_AGE
+        {
+            return Ok(choices);
+        }
+        let choices = Arc::new(self.shelf.with(|store| store.choices()).await?);
+        let fresh = Some((Instant::now(), Arc::clone(&choices)));
+        *self.choices.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(choices)
+    }
+}

@@ -1,0 +1,17 @@
+//! Tells others of new and regressed findings: a signed webhook, Slack, Alertmanager.
+//!
+//! In: the history of findings, whoever wrote it. Out: HTTP requests. Each receiver has a thread and a
+//! cursor in the history that moves once the receiver has taken what it was sent; so one that is away
+//! for hours, or a photofinish that is killed, misses nothing and is told again rather than never. What
+//! happens within a moment is told together, and not more often than was asked for.
+//!
+//! Not here: what a finding is (`store`), exports to files (the binary). Start at [`Notifier::start`].
+
+#![forbid(unsafe_code)]
+
+mod courier;
+mod message;
+mod settings;
+
+pub use courier::{Notifier, NotifyError};
+pub use settings::{Kind, Pace, Receiver, Secret, Settings};
