@@ -11,6 +11,7 @@ use crate::{HuntError, JobsOutcome, Plan, Variant};
 use photofinish_jobs::{Look, Workers, sample, status};
 use photofinish_pool::{Event, Pool, Sinks};
 use photofinish_supervise::build::BuiltPackage;
+use photofinish_supervise::follow;
 use photofinish_supervise::run::{self, Voice};
 use std::ffi::OsString;
 use std::fs::File;
@@ -185,7 +186,7 @@ impl Crew {
                 let after = runtime.block_on(status(queue)).ok();
                 match sampled {
                     Ok(summary) => outcome.handed_back = summary.handed_back.total(),
-                    Err(error) => outcome.failure = Some(chain(&error)),
+                    Err(error) => outcome.failure = Some(follow::chain(&error)),
                 }
                 outcome.counts(before, after);
             }
@@ -222,16 +223,6 @@ fn tell(told: &mpsc::Sender<run::Event>, event: Event) {
         // Nobody listens any more only when the hunt itself is over.
         drop(told.send(event));
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(because) = cause {
-        said += &format!(": {because}");
-        cause = because.source();
-    }
-    said
 }
 
 /// A program that writes jobs and ends, again and again.

@@ -13,17 +13,6 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(anstream::stderr().lock(), "jobs: {}", clean(line));
 }
 
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(because) = cause {
-        said += &format!(": {because}");
-        cause = because.source();
-    }
-    said
-}
-
 /// What somebody who has just started it wants to know.
 pub(crate) fn started(plan: &Plan) -> Vec<String> {
     let Plan { source, main, race, every, .. } = plan;

@@ -1,8 +1,8 @@
 //! What is said of the race workers that `jobs` looks after, a line each.
 
-use super::jobs::chain;
 use super::style::clean;
 use photofinish_pool::{Event, Plan, Totals};
+use photofinish_supervise::follow::chain;
 
 /// What somebody who has just started them wants to know.
 pub(crate) fn planned(plan: &Plan) -> Vec<String> {

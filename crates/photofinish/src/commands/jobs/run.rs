@@ -61,7 +61,9 @@ fn sampled<W: Workers>(
             Event::Mode(mode) => text::say(mode),
             Event::HandedBack(back) => text::say(&text::handed_back(back)),
             Event::Moved { .. } => {}
-            Event::Away(error) => text::say(&format!("waiting: {}", text::chain(&error))),
+            Event::Away(error) => {
+                text::say(&format!("waiting: {}", photofinish_supervise::follow::chain(&error)))
+            }
             Event::Back => text::say("the broker answers again"),
         }
     };
