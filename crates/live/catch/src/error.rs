@@ -33,6 +33,17 @@ pub enum CatchError {
 }
 
 impl CatchError {
+    /// The process ended before it could be looked at.
+    pub fn is_gone(&self) -> bool {
+        match self {
+            CatchError::Trace(error) => error.is_gone(),
+            CatchError::Process(error) => matches!(error, SysError::Gone { .. }),
+            CatchError::NotRunning | CatchError::NoSites { .. } | CatchError::Thread { .. } => {
+                false
+            }
+        }
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use photofinish_model::Pattern;
 use photofinish_testkit::{BuildOptions, go_toolchain_version};
-use support::{built, may_catch, started, texts, watched};
+use support::{built, may_catch, started, texts, watched, watched_till_caught};
 
 /// The race of `shape` is caught, with these functions innermost; and nothing is reported of a correct program.
 fn told(options: &BuildOptions, shape: &str, functions: [&str; 2]) -> Pattern {
-    let target = started(&built("shapes", options), &[shape]);
-    let outcome = watched(&target, Duration::from_secs(50), |_| true);
+    let program = built("shapes", options);
+    let outcome = watched_till_caught(|| started(&program, &[shape]), Duration::from_secs(50));
     let race = match outcome.caught.first() {
         Some(caught) => &caught.race,
-        None => panic!("{options:?} {shape}: {:?}\n{}", outcome.effort, target.output()),
+        None => panic!("{options:?} {shape}: {:?}", outcome.effort),
     };
     for access in &race.accesses {
         let names: Vec<&str> =

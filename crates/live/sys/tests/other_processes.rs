@@ -5,6 +5,7 @@
 use std::fs;
 use std::process::Command;
 
+use photofinish_sys::trace::Tracer;
 use photofinish_sys::{
     ForeignMemory, NumaNodes, Range, SysError, ThreadState, auxv, mappings, monotonic_now, threads,
 };
@@ -181,4 +182,19 @@ fn our_entry_point_lies_in_our_text() {
     let mappings = mappings(std::process::id()).unwrap();
     let there = mappings.iter().find(|there| (there.start..there.end).contains(&entry)).unwrap();
     assert!(there.executable);
+}
+
+#[test]
+fn a_process_that_has_ended_and_was_not_waited_for_is_gone_and_not_forbidden() {
+    let mut child = Command::new("true").spawn().unwrap();
+    let is_dead = || {
+        let threads = threads(child.id()).unwrap_or_default();
+        threads.iter().all(|thread| thread.state == ThreadState::Dead)
+    };
+    while !is_dead() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let error = Tracer::attach(child.id()).unwrap_err();
+    assert!(error.is_gone(), "{error}");
+    child.wait().unwrap();
 }

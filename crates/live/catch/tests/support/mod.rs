@@ -7,14 +7,16 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use photofinish_catch::{Caught, Outcome, Plan, catch};
-use photofinish_goprocess::Process;
+use photofinish_catch::{CatchError, Caught, Outcome, Plan, catch};
+use photofinish_goprocess::{OpenError, Process};
 use photofinish_model::{Fingerprint, Race};
 use photofinish_report::{Reader, Report};
 pub(crate) use photofinish_testkit::may_catch;
 use photofinish_testkit::{BuildOptions, Running, build_go, workspace_root};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// So often a program is started that may crash.
+const STARTS: usize = 5;
 
 /// A program of the corpus.
 pub(crate) fn built(folder: &str, options: &BuildOptions) -> PathBuf {
@@ -32,18 +34,49 @@ pub(crate) fn started(program: &PathBuf, arguments: &[&str]) -> Running {
 pub(crate) fn watched(
     target: &Running,
     duration: Duration,
-    mut enough: impl FnMut(&Caught) -> bool + Send,
+    enough: impl FnMut(&Caught) -> bool + Send,
 ) -> Outcome {
-    let process = Process::open(target.pid()).unwrap();
+    let outcome = tried(target, duration, enough);
+    outcome.unwrap_or_else(|error| panic!("{error}: {:?}", std::error::Error::source(&error)))
+}
+
+/// The same of a program that may crash by its own race, also before it is looked at: it is started again then.
+pub(crate) fn watched_till_caught(start: impl Fn() -> Running, duration: Duration) -> Outcome {
+    let mut outcome = Outcome::default();
+    for _ in 0..STARTS {
+        let target = start();
+        match tried(&target, duration, |_| true) {
+            Ok(seen) => outcome = seen,
+            Err(error) => {
+                assert!(error.is_gone(), "{error}: {}", target.output());
+                outcome.ended = true;
+            }
+        }
+        if !outcome.caught.is_empty() || !outcome.ended {
+            break;
+        }
+    }
+    outcome
+}
+
+fn tried(
+    target: &Running,
+    duration: Duration,
+    mut enough: impl FnMut(&Caught) -> bool + Send,
+) -> Result<Outcome, CatchError> {
+    let process = match Process::open(target.pid()) {
+        Ok(process) => process,
+        Err(OpenError::Process { cause, .. }) => return Err(cause.into()),
+        Err(error) => panic!("{error}"),
+    };
     photofinish_catch::prepare();
     let plan = Plan { duration, budget: 0.6, only_maps: false, focus: None, until_first: false };
     let stop = AtomicBool::new(false);
-    let outcome = catch(&process, &plan, &stop, &mut |caught| {
+    catch(&process, &plan, &stop, &mut |caught| {
         if enough(caught) {
             stop.store(true, Ordering::Relaxed);
         }
-    });
-    outcome.unwrap_or_else(|error| panic!("{error}: {:?}", std::error::Error::source(&error)))
+    })
 }
 
 /// The texts of the races, for a test that wants none.

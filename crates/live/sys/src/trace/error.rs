@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 
-use crate::SysError;
+use crate::{SysError, ThreadState};
 
 /// Why a process cannot be traced.
 #[derive(Debug, thiserror::Error)]
@@ -107,8 +107,19 @@ impl TraceError {
             let name = fs::read_to_string(format!("/proc/{tracer}/comm")).unwrap_or_default();
             return TraceError::Traced { pid, tracer, name: name.trim().to_owned() };
         }
+        // The kernel says the same of a process that has ended and was not waited for.
+        if is_dead(pid, pid) {
+            return TraceError::Process(SysError::Gone { pid });
+        }
         TraceError::Process(SysError::of(pid, "trace the threads", cause))
     }
+}
+
+/// Whether thread `tid` of process `pid` has ended.
+pub(super) fn is_dead(pid: u32, tid: u32) -> bool {
+    let threads = crate::threads(pid).unwrap_or_default();
+    let thread = threads.iter().find(|thread| thread.tid == tid);
+    thread.is_none_or(|thread| thread.state == ThreadState::Dead)
 }
 
 /// Who traces `pid`: `TracerPid` of proc_pid_status(5).

@@ -12,6 +12,7 @@ use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::error::is_dead;
 use super::{Registers, TraceError};
 use crate::threads;
 
@@ -86,6 +87,7 @@ impl Tracer {
                     Err(cause) if cause.raw_os_error() == Some(libc::ESRCH) && tid != pid => {}
                     // One that a seized thread made is seized already.
                     Err(_) if !tracer.threads.is_empty() && is_ours(tid) => {}
+                    Err(_) if tid != pid && is_dead(pid, tid) => {}
                     Err(cause) => return Err(TraceError::seize(pid, cause)),
                 }
                 tracer.threads.insert(tid);
