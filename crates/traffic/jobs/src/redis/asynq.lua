@@ -24,10 +24,10 @@ local function to_varint(value)
   return text .. string.char(value)
 end
 
--- The field of a message at `at`: its tag, where the next begins, and its number if it holds one; nil where it is no
--- such field.
+-- The field of a message at `at`: its tag, where the next begins, its number if it holds one, and where its bytes begin
+-- if it holds those; nil where it is no such field.
 local function field(message, at)
-  local tag, value
+  local tag, value, begin
   tag, at = varint(message, at)
   if not tag then return nil end
   local wire = tag % 8
@@ -39,13 +39,13 @@ local function field(message, at)
     at = at + 4
   elseif wire == 2 then
     local size
-    size, at = varint(message, at)
-    if size then at = at + size end
+    size, begin = varint(message, at)
+    at = size and begin + size
   else
     return nil
   end
   if not at then return nil end
-  return tag, at, value
+  return tag, at, value, begin
 end
 
 -- The message with another queue in it; nil where it is no such message.
@@ -65,15 +65,10 @@ end
 local function text(message, wanted)
   local at = 1
   while at <= #message do
-    local first = at
-    local tag
-    tag, at = field(message, at)
+    local tag, _, begin
+    tag, at, _, begin = field(message, at)
     if not tag then return '' end
-    if tag == wanted * 8 + 2 then
-      local _, behind_tag = varint(message, first)
-      local _, begin = varint(message, behind_tag)
-      return string.sub(message, begin, at - 1)
-    end
+    if tag == wanted * 8 + 2 then return string.sub(message, begin, at - 1) end
   end
   return ''
 end
@@ -82,13 +77,10 @@ end
 local function header(message, name)
   local at = 1
   while at <= #message do
-    local first = at
-    local tag
-    tag, at = field(message, at)
+    local tag, _, begin
+    tag, at, _, begin = field(message, at)
     if not tag then return nil end
     if tag == 122 then
-      local _, behind_tag = varint(message, first)
-      local _, begin = varint(message, behind_tag)
       local entry = string.sub(message, begin, at - 1)
       if text(entry, 1) == name then return text(entry, 2) end
     end
