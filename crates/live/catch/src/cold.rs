@@ -250,7 +250,9 @@ impl Cold {
         let Some(batch) = self.batches.remove(&number) else { return Vec::new() };
         for (site, probe) in &batch.sites {
             stop.prepare_probe(*probe, false);
-            self.by_address.remove(&site.address);
+            if site.is_alive {
+                self.by_address.remove(&site.address);
+            }
         }
         self.send(Job::Remove(number));
         let numbers = batch.sites.iter().map(|(_, probe)| *probe).collect();
@@ -284,7 +286,9 @@ impl Cold {
             for (site, number) in &batch.sites {
                 stop.probe_arrivals(*number);
                 stop.prepare_probe(*number, site.is_alive && may_stop(site.site_idx));
-                self.by_address.insert(site.address, site.site_idx);
+                if site.is_alive {
+                    self.by_address.insert(site.address, site.site_idx);
+                }
             }
         }
     }
