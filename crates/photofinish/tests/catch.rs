@@ -427,14 +427,20 @@ fn probes_planted_in_cold_code_are_taken_back_when_catch_is_killed_or_ends() {
     let before = code_of(target.pid());
     let dir = temp_dir();
     let mut n_planted = 0;
-    for round in 0..4 {
+    for round in 0..12 {
         let mut command = catch(target.pid(), dir.path(), &["--for", "60s", "--budget", "60%"]);
         let mut catching = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         wait_until(PATIENCE, "probes are planted", || code_of(target.pid()) != before);
         // Hundreds of them, planted and taken back at the same time, another moment each time.
-        std::thread::sleep(Duration::from_millis(97 * round));
+        std::thread::sleep(Duration::from_millis(97 * (round % 4)));
         let differing = before.iter().zip(code_of(target.pid()));
         n_planted = n_planted.max(differing.filter(|(one, other)| *one != other).count());
+        if round >= 4 {
+            // It takes back all that it planted, and is killed in the midst of that.
+            let asked = Command::new("kill").args(["-INT", &catching.id().to_string()]).status();
+            assert!(asked.unwrap().success());
+            std::thread::sleep(Duration::from_millis(round - 4));
+        }
         catching.kill().unwrap();
         catching.wait().unwrap();
         wait_until(PATIENCE, "the code is what it was", || code_of(target.pid()) == before);

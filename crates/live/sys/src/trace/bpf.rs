@@ -8,6 +8,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
+use super::shield::shielded;
+
 const MAP_CREATE: libc::c_long = 0;
 const PROG_LOAD: libc::c_long = 5;
 const LINK_CREATE: libc::c_long = 28;
@@ -207,9 +209,11 @@ impl Code {
 /// BPF_TRACE_UPROBE_MULTI.
 pub(super) const UPROBE_MULTI: u32 = 48;
 
-/// Makes a link (`BPF_LINK_CREATE`) as `attr` says.
+/// Makes a link (`BPF_LINK_CREATE`) as `attr` says: whole, or not at all, even if we are killed meanwhile.
 pub(super) fn link<T>(attr: &T) -> io::Result<OwnedFd> {
-    bpf(LINK_CREATE, attr)
+    let mut made = Err(io::ErrorKind::Interrupted.into());
+    shielded(|| made = bpf(LINK_CREATE, attr));
+    made
 }
 
 impl SharedWords {

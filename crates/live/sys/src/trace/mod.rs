@@ -20,6 +20,7 @@ mod probes;
 mod program;
 mod registers;
 mod sample;
+mod shield;
 mod tracer;
 
 pub use breakpoint::{Breakpoint, Watching};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-/// Processor time that the calling thread has used.
+/// Processor time that the calling thread has used, with what was done for it by others.
 pub fn thread_cpu_time() -> Duration {
     let mut spent = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `spent` is a timespec of ours, which the call fills; this clock exists on every Linux.
@@ -11,7 +11,7 @@ pub fn thread_cpu_time() -> Duration {
     if result != 0 {
         return Duration::ZERO;
     }
-    Duration::new(spent.tv_sec as u64, spent.tv_nsec as u32)
+    Duration::new(spent.tv_sec as u64, spent.tv_nsec as u32) + super::shield::spent()
 }
 
 /// Lets the calling thread run before others of this machine, as far as we may: threads that it holds

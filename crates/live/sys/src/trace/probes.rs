@@ -1,18 +1,21 @@
 //! Breakpoints that the kernel itself plants in code, hundreds at once: `BPF_TRACE_UPROBE_MULTI`, Linux 6.6.
 //!
 //! For code that is seldom run. The kernel writes a trap over an instruction and runs what was there aside;
-//! it takes everything back when the link is closed, also when we die. A signal sent by the program
+//! it takes everything back when the link is closed, also when we die (see `shield`). A signal sent by the program
 //! comes when the instruction has been run, so the thread stops *behind* it: a probe belongs on the
 //! instruction before the one that matters. An arrival costs as much as one at a breakpoint of the
 //! processor, and cannot be silenced at once: a site that turns out to be hot is taken out.
 
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::fs::File;
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering::SeqCst;
 
 use super::TraceError;
 use super::bpf::{Code, Jump, Purpose, UPROBE_MULTI, link};
 use super::program::{MOST_PROBES, PROBES, SEND_SIGNAL_THREAD, STOP, StopProgram};
+use super::shield::shielded;
 
 /// `bpf_get_attach_cookie` of `enum bpf_func_id`.
 const GET_ATTACH_COOKIE: i32 = 174;
@@ -24,6 +27,7 @@ const WORDS: usize = 2;
 pub struct ProbeProgram {
     program: OwnedFd,
     path: CString,
+    file: Option<File>,
     pid: u32,
 }
 
@@ -39,7 +43,7 @@ pub struct Probe {
 /// Probes in place, until this is dropped; that takes some milliseconds.
 #[derive(Debug)]
 pub struct Planted {
-    _link: OwnedFd,
+    link: Option<OwnedFd>,
 }
 
 /// `union bpf_attr`, its part for making a link of many probes.
@@ -94,8 +98,10 @@ impl ProbeProgram {
             .load_program(Purpose::UprobeMulti)
             .map_err(|cause| TraceError::Program { cause })?;
         // In the target's root, whatever that is.
-        let path = CString::new(format!("/proc/{pid}/exe")).unwrap_or_default();
-        Ok(ProbeProgram { program, path, pid })
+        let path = format!("/proc/{pid}/exe");
+        let file = File::open(&path).ok();
+        let path = CString::new(path).unwrap_or_default();
+        Ok(ProbeProgram { program, path, file, pid })
     }
 
     /// Plants all of `probes`, or none. Takes some milliseconds.
@@ -103,6 +109,7 @@ impl ProbeProgram {
     /// # Errors
     /// The kernel cannot plant one of them, or there is no such feature.
     pub fn plant(&self, probes: &[Probe]) -> Result<Planted, TraceError> {
+        self.read_pages(probes);
         let offsets: Vec<u64> = probes.iter().map(|probe| probe.offset).collect();
         let cookies: Vec<u64> = probes.iter().map(|probe| probe.number as u64).collect();
         let attr = LinkAttr {
@@ -116,7 +123,27 @@ impl ProbeProgram {
             ..LinkAttr::default()
         };
         let link = link(&attr).map_err(|cause| TraceError::Probe { cause })?;
-        Ok(Planted { _link: link })
+        Ok(Planted { link: Some(link) })
+    }
+
+    /// Where the kernel has to read a page of the file itself, ext4 of Linux 6.18 complains in its log: a lock
+    /// that it expects is not held.
+    fn read_pages(&self, probes: &[Probe]) {
+        let Some(file) = &self.file else { return };
+        for probe in probes {
+            // If it cannot be read, the kernel will say so.
+            let _ = file.read_at(&mut [0], probe.offset);
+        }
+    }
+}
+
+impl Drop for Planted {
+    fn drop(&mut self) {
+        let Some(link) = self.link.take().map(IntoRawFd::into_raw_fd) else { return };
+        // SAFETY: the descriptor was this link's alone, and nobody uses it afterwards.
+        shielded(|| unsafe {
+            libc::close(link);
+        });
     }
 }
 
