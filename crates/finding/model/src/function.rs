@@ -41,7 +41,7 @@ pub fn package_of(name: &str) -> Cow<'_, str> {
 }
 
 /// The package part of `name` as it stands there.
-pub(crate) fn package_prefix(name: &str) -> &str {
+pub fn package_prefix(name: &str) -> &str {
     let plain = name.split('[').next().unwrap_or(name);
     let after = plain.rfind('/').map_or(0, |slash| slash + 1);
     match plain[after..].find('.') {
@@ -52,7 +52,7 @@ pub(crate) fn package_prefix(name: &str) -> &str {
 
 /// Whether the compiler made the function for a `go` or `defer` statement: no code of anybody's.
 /// `.gowrapN` and `.deferwrapN` since Go 1.22, `·dwrap·N` in Go 1.17; Go 1.18 to 1.21 spell it like a closure.
-pub(crate) fn is_wrapper(name: &str) -> bool {
+pub fn is_wrapper(name: &str) -> bool {
     let Some(last) = name.rsplit(['.', '·']).next() else { return false };
     let is_numbered = |prefix: &str| {
         last.strip_prefix(prefix).is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()))

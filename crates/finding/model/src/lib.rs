@@ -20,7 +20,7 @@ mod race;
 pub use answer_diff::{AnswerDiff, Answered};
 pub use code::{CodeOrigin, user_frame};
 pub use fingerprint::Fingerprint;
-pub use function::{canonical_function, package_of, short_function};
+pub use function::{canonical_function, is_wrapper, package_of, package_prefix, short_function};
 pub use pattern::Pattern;
 pub use race::{
     Access, Detector, Frame, Goroutine, GoroutineId, GoroutineState, Kind, Location, Op, Race,

@@ -161,7 +161,7 @@ impl Judge<'_> {
         let found = instruction?;
         let (at, access) = found;
         if access.atomic.is_some() && !held.op.is_write()
-            || is_assembly(&function) && !access.writes
+            || is_assembly(function.place(function.entry).0) && !access.writes
         {
             return None;
         }

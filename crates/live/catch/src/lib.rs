@@ -32,6 +32,7 @@ mod running;
 mod sites;
 mod target;
 mod watch;
+mod whose;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;

@@ -4,7 +4,6 @@
 //! a race; they are neither waited in nor believed. The garbage collector reads words of the heap, and is among
 //! them.
 
-use photofinish_goprocess::Function;
 use photofinish_model::package_of;
 
 /// Packages of the standard library with types that are shared by mistake: the access is in the library, the
@@ -103,10 +102,9 @@ pub(crate) fn is_shared_by_mistake(function: &str) -> bool {
     })
 }
 
-/// Whether the function is written in assembly. Such code may read beyond what it was given and forget the rest, as
+/// Whether the file is written in assembly. Such code may read beyond what it was given and forget the rest, as
 /// comparisons of strings do.
-pub(crate) fn is_assembly(function: &Function<'_>) -> bool {
-    let (file, _) = function.place(function.entry);
+pub(crate) fn is_assembly(file: &str) -> bool {
     file.ends_with(".s")
 }
 

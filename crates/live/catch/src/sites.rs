@@ -7,13 +7,13 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use photofinish_goprocess::{Function, LinkAddr, Process};
-use photofinish_model::{CodeOrigin, Frame, Op, package_of};
+use photofinish_model::{CodeOrigin, Op, package_of};
 
 use crate::Plan;
 use crate::bulk::{self, Bulk};
 use crate::decode::{Found, MemoryAccess, compared_with_zero, scan, stores_of_duff};
 use crate::maps::{self, MapArgument};
-use crate::rules::{is_assembly, is_shared_by_mistake, keeps_own_order};
+use crate::whose::Whose;
 
 /// Larger functions than this are tables in disguise.
 const LARGEST_FUNCTION: u64 = 1 << 20;
@@ -62,15 +62,14 @@ impl Sites {
         {
             sites.ignored = compared_with_zero(&code, function.entry.0);
         }
+        let mut whose = Whose::default();
         for function in process.symbols().functions() {
             let name = function.name();
-            if keeps_own_order(name)
-                || is_assembly(&function)
-                || plan.focus.as_deref().is_some_and(|part| !name.contains(part))
-            {
+            let Some((origin, is_shared_by_mistake)) = whose.of(&function) else { continue };
+            if plan.focus.as_deref().is_some_and(|part| !name.contains(part)) {
                 continue;
             }
-            match origin(&function) {
+            match origin {
                 CodeOrigin::Own => {
                     let code = (function.entry, function.end);
                     let (found, calls) = sites.decode(process, code, plan.only_maps);
@@ -81,7 +80,7 @@ impl Sites {
                     sites.all.extend(found);
                 }
                 CodeOrigin::Dependency => sites.others.push((function.entry, function.end)),
-                CodeOrigin::Standard if is_shared_by_mistake(name) || plan.focus.is_some() => {
+                CodeOrigin::Standard if is_shared_by_mistake || plan.focus.is_some() => {
                     sites.others.push((function.entry, function.end));
                 }
                 CodeOrigin::Standard => {}
@@ -192,9 +191,4 @@ fn ranges_of(process: &Process, called: &Function<'_>, target: LinkAddr) -> Vec<
 pub(crate) fn code(process: &Process, entry: LinkAddr, end: LinkAddr) -> Option<Vec<u8>> {
     let len = end.0.checked_sub(entry.0).filter(|len| *len <= LARGEST_FUNCTION)?;
     process.code(entry, usize::try_from(len).ok()?)
-}
-
-fn origin(function: &Function<'_>) -> CodeOrigin {
-    let (file, _) = function.place(function.entry);
-    CodeOrigin::of(&Frame { file: Some(file.to_owned()), ..Frame::new(function.name()) })
 }

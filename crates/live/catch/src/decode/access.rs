@@ -88,7 +88,8 @@ pub(super) fn of(
 ) -> [Option<MemoryAccess>; 2] {
     let mut found = [None; 2];
     let is_jump = instruction.is_call_near_indirect() || instruction.is_jmp_near_indirect();
-    if instruction.is_invalid() || is_jump || is_nil_check(instruction) {
+    let names_memory = instruction.op_kinds().any(is_memory);
+    if !names_memory || instruction.is_invalid() || is_jump || is_nil_check(instruction) {
         return found;
     }
     let repeated = instruction.has_rep_prefix() || instruction.has_repne_prefix();
@@ -184,6 +185,12 @@ fn is_write(access: OpAccess) -> bool {
         access,
         OpAccess::Write | OpAccess::ReadWrite | OpAccess::CondWrite | OpAccess::ReadCondWrite
     )
+}
+
+/// An operand in memory, in code of 64 bits. What touches it without one (`PUSH`, `RET`) touches the stack.
+fn is_memory(kind: OpKind) -> bool {
+    use OpKind::{Memory, MemoryESRDI, MemorySegRDI, MemorySegRSI};
+    matches!(kind, Memory | MemoryESRDI | MemorySegRDI | MemorySegRSI)
 }
 
 fn is_nil_check(instruction: &Instruction) -> bool {
