@@ -258,6 +258,12 @@ fn race_workers_that_all_crash_cost_no_job_and_sampling_pauses() {
     jobs.0.wait_for_line(LONG, "jobs: paused: no race worker runs");
     farm.enqueue(200);
     farm.wait_done(200);
+    jobs.0.wait_for_line(LONG, "ended: exit status 1");
     let (code, said) = jobs.end();
     assert_eq!(code, Some(0), "{said}");
+    // What is said of the queue and of the workers comes at the same moments, and in lines of its own.
+    let broken: Vec<&str> =
+        said.lines().filter(|line| !line.starts_with("photofinish: jobs: ")).collect();
+    assert!(broken.is_empty(), "{broken:?}");
+    assert!(!said.contains(" 0 crashed"), "{said}");
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(crate) const PHOTOFINISH: &str = env!("CARGO_BIN_EXE_photofinish");
 
 /// Longer than anything takes that works.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(180);
 
 /// A folder with a configuration.
 pub(crate) struct House {

@@ -4,7 +4,7 @@ use crate::plan::Plan;
 use crate::scale::Scale;
 use crate::worker::{Failed, Worker};
 use photofinish_supervise::Sink;
-use photofinish_supervise::run::{self, RunError, Voice};
+use photofinish_supervise::run::{self, End, RunError, Voice};
 use std::time::Instant;
 
 /// Something a person may want to know.
@@ -35,7 +35,7 @@ pub enum Event {
 pub struct Totals {
     /// Processes that were started.
     pub starts: u64,
-    /// That crashed.
+    /// That crashed, or ended by themselves with a failure.
     pub crashes: u64,
     /// That were replaced since they grew too large.
     pub recycled: u64,
@@ -219,11 +219,19 @@ impl Pool {
     }
 }
 
+/// Its jobs were done; the second is the race detector's, which has found something.
+fn is_good(end: End) -> bool {
+    matches!(end, End::Exited(0 | 66))
+}
+
 fn hear(worker: &mut Worker, totals: &mut Totals, tell: &mut dyn FnMut(Event)) {
     for event in worker.events() {
         match &event {
             run::Event::Started { .. } => totals.starts += 1,
-            run::Event::Ended { crashed: true, .. } => totals.crashes += 1,
+            run::Event::Ended { end, crashed, .. } => {
+                let failed = worker.leaving.is_none() && !is_good(*end);
+                totals.crashes += u64::from(*crashed || failed);
+            }
             run::Event::Notice(photofinish_supervise::follow::Notice::Found(_)) => {
                 totals.reports += 1;
             }

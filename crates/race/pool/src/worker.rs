@@ -5,6 +5,7 @@
 
 use photofinish_supervise::Sink;
 use photofinish_supervise::run::{self, Event, Outcome, RunError, Voice};
+use rustix::process::{Pid, test_kill_process};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -69,7 +70,9 @@ impl Worker {
 
     /// Whether it can take jobs: it runs, or is about to for the first time.
     pub(crate) fn is_ready(&self) -> bool {
-        self.leaving.is_none() && (self.pid.is_some() || !self.began) && !self.is_over()
+        // One that has ended is told of as ended only when its reports are stored, which may take a while.
+        let runs = self.pid.map_or(!self.began, is_alive);
+        self.leaving.is_none() && runs && !self.is_over()
     }
 
     /// Tells it to end, and waits for nothing.
@@ -106,6 +109,12 @@ impl Worker {
             })
         })
     }
+}
+
+/// Whether there is such a process, which is a child of ours: the dead are reaped at once.
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid).is_ok())
 }
 
 /// A pool that is dropped half-way leaves no worker behind.
