@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -231,6 +232,25 @@ fn a_kill_of_photofinish_leaves_no_worker_behind_and_loses_no_job() {
     farm.wait_done(made);
     assert_eq!(farm.counts().values().sum::<u32>(), made);
     jobs.end();
+}
+
+#[test]
+fn a_worker_that_ignores_sigterm_does_not_survive_a_killed_photofinish_either() {
+    let house = House::new(
+        "broker = \"sqlite\"\nurl = \"sqlite:jobs.db\"\nsource = \"settle\"\n\
+         [jobs.workers]\ncommand = [\"./stubborn\", \"settle_race\"]\ndir = \".\"\nstop_timeout = \"1s\"\n\
+         [store]\npath = \"findings.db\"\n[run]\nspool = \"spool\"\n",
+    );
+    let script = house.path("stubborn");
+    std::fs::write(&script, "#!/bin/sh\ntrap '' TERM\necho deaf\nwhile :; do sleep 1; done\n")
+        .unwrap();
+    std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+    let mut jobs = house.sampler(&[]);
+    jobs.0.wait_for_line(LONG, "deaf");
+    let workers = || race_workers(&house.path(""));
+    assert_eq!(workers().len(), 1);
+    jobs.0.kill();
+    wait_until(LONG, "the worker to be gone", || workers().is_empty());
 }
 
 fn race_done(farm: &Farm) -> u32 {

@@ -4,9 +4,9 @@
 //! hangs on it.
 
 use photofinish_supervise::Sink;
-use photofinish_supervise::run::{self, Event, Outcome, RunError, Voice};
+use photofinish_supervise::run::{self, Event, Guard, Outcome, RunError, Voice};
 use rustix::process::{Pid, test_kill_process};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Instant;
 use tokio::sync::watch;
@@ -31,6 +31,7 @@ impl Worker {
         plan: run::Plan,
         sink: Box<dyn Sink>,
         voice: Voice,
+        guard: Option<Arc<Guard>>,
     ) -> std::io::Result<Worker> {
         let (stop, stopped) = watch::channel(false);
         let (told, events) = mpsc::channel();
@@ -40,8 +41,15 @@ impl Worker {
                     .enable_all()
                     .build()
                     .map_err(|cause| RunError::Setup { what: "its runtime", cause })?;
-                // Nobody listens any more only when the pool itself is gone.
-                let tell = move |event| drop(told.send(event));
+                let tell = move |event| {
+                    match (&guard, &event) {
+                        (Some(guard), Event::Started { pid, .. }) => guard.watch(*pid),
+                        (Some(guard), Event::Ended { pid, .. }) => guard.forget(*pid),
+                        _ => {}
+                    }
+                    // Nobody listens any more only when the pool itself is gone.
+                    drop(told.send(event));
+                };
                 runtime.block_on(run::run(plan, sink, voice, tell, stopped))
             })?;
         Ok(Worker {

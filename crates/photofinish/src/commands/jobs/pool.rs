@@ -33,18 +33,17 @@ impl Supervised {
         voice: Voice,
     ) -> anyhow::Result<Supervised> {
         // Now, rather than again and again once jobs wait for it.
-        let name = plan.command.first().cloned().unwrap_or_default();
+        let name = plan.worker.command.first().cloned().unwrap_or_default();
         Program::find(&name).map_err(RunError::from).map_err(|error| {
             let hint = error.hint();
             crate::output::error::hinted(error, hint)
         })?;
         let stdout = std::io::stdout().as_fd().try_clone_to_owned()?;
-        let plan = Plan {
-            launcher: crate::launcher()?,
-            // And so an empty stdin, which several processes could not share.
-            stdout: Some(File::from(stdout)),
-            ..plan
-        };
+        let mut plan = plan;
+        plan.worker.launcher = crate::launcher()?;
+        // And so an empty stdin, which several processes could not share.
+        plan.worker.stdout = Some(File::from(stdout).into());
+        plan.guard = crate::guard(plan.worker.stop_timeout)?;
         text::planned(&plan).iter().for_each(|line| voice.say(line));
         let every = queue.every;
         let (store, queue) = (place.store.clone(), queue.clone());
