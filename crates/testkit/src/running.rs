@@ -56,11 +56,20 @@ impl Running {
     /// When there is none within `timeout`.
     #[track_caller]
     pub fn wait_for_line(&self, timeout: Duration, marker: &str) -> String {
+        self.wait_for_lines(timeout, marker, 1)
+    }
+
+    /// Waits for so many lines with `marker` in them, and returns what follows the marker on the last one.
+    ///
+    /// # Panics
+    /// When there are fewer within `timeout`.
+    #[track_caller]
+    pub fn wait_for_lines(&self, timeout: Duration, marker: &str, many: u64) -> String {
         let start = Instant::now();
         loop {
             let output = self.output();
-            let mut lines = output.lines().filter_map(|line| line.split_once(marker));
-            if let Some((_, rest)) = lines.next() {
+            let mut found = output.lines().filter_map(|line| line.split_once(marker));
+            if let Some((_, rest)) = found.nth(many.saturating_sub(1) as usize) {
                 return rest.trim().to_owned();
             }
             assert!(

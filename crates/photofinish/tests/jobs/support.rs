@@ -67,6 +67,14 @@ impl House {
         self.photofinish(&[&["jobs"], words].concat())
     }
 
+    /// Waits until samplers have sent so many jobs to a side: one that a broker shows no more may be in hand.
+    pub(crate) fn wait_seen(&self, many: u64) {
+        wait_until(LONG, "all jobs to be sent to a side", || {
+            let (_, said) = self.jobs(&["status", "--format", "json"]);
+            said.contains(&format!("\"seen\": {many}"))
+        });
+    }
+
     /// `photofinish WORDS` to its end; what it said on stdout and stderr.
     pub(crate) fn photofinish(&self, words: &[&str]) -> (Option<i32>, String) {
         let Output { status, stdout, stderr } = self.plain(words).output().unwrap();
@@ -132,6 +140,12 @@ impl Redis {
 
     pub(crate) fn length(&mut self, list: &str) -> u64 {
         self.ask(&["LLEN", list])
+    }
+
+    /// A Redis that has no memory left, from the next write on, or has again.
+    pub(crate) fn fill_up(&mut self, is_full: bool) {
+        let most = if is_full { "1" } else { "0" };
+        self.ask::<String>(&["CONFIG", "SET", "maxmemory", most]);
     }
 
     pub(crate) fn wait_empty(&mut self, list: &str) {
