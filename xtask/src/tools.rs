@@ -25,8 +25,16 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Result<Command, S
 pub(crate) fn cargo() -> Result<Command, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = command(cargo)?;
-    // Set for us by `cargo run`; a build in another copy of the tree must not see it.
-    command.env_remove("CARGO_MANIFEST_DIR");
+    // Set for us by `cargo run`; a build that saw them would build again what looks at them (ring, and all
+    // that needs it), and so would the next one without them.
+    let set = std::env::vars_os().map(|(name, _)| name);
+    let ours = |name: &std::ffi::OsString| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    };
+    set.filter(ours).for_each(|name| {
+        command.env_remove(name);
+    });
     Ok(command)
 }
 

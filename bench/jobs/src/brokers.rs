@@ -12,8 +12,11 @@ use photofinish_testkit::servers::{NatsServer, PostgresServer, RabbitServer, Red
 use tokio::runtime::Runtime;
 
 /// As the configuration names them.
-pub(crate) const NAMES: [&str; 6] =
-    ["redis-lists", "redis-streams", "asynq", "river", "nats", "rabbitmq"];
+pub(crate) const NAMES: [&str; 7] =
+    ["redis-lists", "redis-streams", "asynq", "river", "sqlite", "nats", "rabbitmq"];
+
+/// Jobs pushed in one go.
+const AT_ONCE: u64 = 500;
 
 const BODY: [u8; 100] = [b'x'; 100];
 
@@ -23,7 +26,16 @@ pub(crate) trait Queues {
     fn in_place(&self) -> bool {
         false
     }
-    fn push(&mut self, many: u64);
+    fn push(&mut self, many: u64) {
+        let mut left = many;
+        while left > 0 {
+            let some = left.min(AT_ONCE);
+            self.push_some(some);
+            left -= some;
+        }
+    }
+    /// At most [`AT_ONCE`], and all of them are safe when it returns.
+    fn push_some(&mut self, many: u64);
     /// Takes at most so many jobs and is done with them; how many there were.
     fn take(&mut self, queue: &str, most: u64) -> u64;
     /// Jobs in the source.
@@ -34,6 +46,7 @@ pub(crate) trait Queues {
 pub(crate) fn start(name: &str) -> Option<Box<dyn Queues>> {
     match name {
         "river" => River::start().map(|river| Box::new(river) as Box<dyn Queues>),
+        "sqlite" => Some(Box::new(Sqlite::start())),
         "nats" => Nats::start().map(|nats| Box::new(nats) as Box<dyn Queues>),
         "rabbitmq" => Rabbit::start().map(|rabbit| Box::new(rabbit) as Box<dyn Queues>),
         _ => {
@@ -62,41 +75,31 @@ impl Queues for Redis {
         self.server.url()
     }
 
-    fn push(&mut self, many: u64) {
-        let mut left = many;
-        while left > 0 {
-            let mut pipe = redis::pipe();
-            for _ in 0..left.min(500) {
-                self.next += 1;
-                let id = self.next.to_string();
-                match self.kind.as_str() {
-                    "asynq" => {
-                        let key = format!("asynq:{{mail}}:t:{id}");
-                        let mut message = vec![10, 1, b't', 18, 100];
-                        message.extend(BODY);
-                        message.extend([26, id.len() as u8]);
-                        message.extend(id.as_bytes());
-                        message.extend(b"\x22\x04mail");
-                        pipe.cmd("HSET")
-                            .arg(key)
-                            .arg("msg")
-                            .arg(message)
-                            .arg("state")
-                            .arg("pending")
-                            .ignore();
-                        pipe.cmd("LPUSH").arg("asynq:{mail}:pending").arg(id).ignore();
-                    }
-                    "redis-streams" => {
-                        pipe.cmd("XADD").arg("mail").arg("*").arg("body").arg(&BODY[..]).ignore();
-                    }
-                    _ => {
-                        pipe.cmd("LPUSH").arg("mail").arg(&BODY[..]).ignore();
-                    }
+    fn push_some(&mut self, many: u64) {
+        let mut pipe = redis::pipe();
+        for _ in 0..many {
+            self.next += 1;
+            let id = self.next.to_string();
+            match self.kind.as_str() {
+                "asynq" => {
+                    let mut message = vec![10, 1, b't', 18, 100];
+                    message.extend(BODY);
+                    message.extend([26, id.len() as u8]);
+                    message.extend(id.as_bytes());
+                    message.extend(b"\x22\x04mail");
+                    let set = pipe.cmd("HSET").arg(format!("asynq:{{mail}}:t:{id}"));
+                    set.arg("msg").arg(message).arg("state").arg("pending").ignore();
+                    pipe.cmd("LPUSH").arg("asynq:{mail}:pending").arg(id).ignore();
+                }
+                "redis-streams" => {
+                    pipe.cmd("XADD").arg("mail").arg("*").arg("body").arg(&BODY[..]).ignore();
+                }
+                _ => {
+                    pipe.cmd("LPUSH").arg("mail").arg(&BODY[..]).ignore();
                 }
             }
-            let () = pipe.query(&mut self.line).unwrap();
-            left -= left.min(500);
         }
+        let () = pipe.query(&mut self.line).unwrap();
     }
 
     fn take(&mut self, queue: &str, most: u64) -> u64 {
@@ -171,7 +174,7 @@ impl Queues for River {
         true
     }
 
-    fn push(&mut self, many: u64) {
+    fn push_some(&mut self, many: u64) {
         let insert =
             "INSERT INTO river_job (kind, args) SELECT 'mail', $1 FROM generate_series(1, $2)";
         let many = i32::try_from(many).unwrap();
@@ -185,6 +188,53 @@ impl Queues for River {
         self.runtime
             .block_on(self.client.execute(take, &[&queue, &i64::try_from(most).unwrap()]))
             .unwrap()
+    }
+
+    fn waits(&mut self) -> u64 {
+        0
+    }
+}
+
+struct Sqlite {
+    file: rusqlite::Connection,
+    folder: tempfile::TempDir,
+}
+
+impl Sqlite {
+    fn start() -> Sqlite {
+        let folder = photofinish_testkit::temp_dir();
+        let file = rusqlite::Connection::open(folder.path().join("jobs.db")).unwrap();
+        file.busy_timeout(std::time::Duration::from_secs(60)).unwrap();
+        file.pragma_update(None, "journal_mode", "WAL").unwrap();
+        file.execute_batch(include_str!("../../../crates/traffic/jobs/src/sqlite/jobs.sql"))
+            .unwrap();
+        Sqlite { file, folder }
+    }
+}
+
+impl Queues for Sqlite {
+    fn url(&self) -> String {
+        format!("sqlite:{}", self.folder.path().join("jobs.db").display())
+    }
+
+    fn in_place(&self) -> bool {
+        true
+    }
+
+    fn push_some(&mut self, many: u64) {
+        let all = self.file.transaction().unwrap();
+        for _ in 0..many {
+            let insert = "INSERT INTO jobs (queue, kind, payload) VALUES ('mail', 'mail', ?1)";
+            all.prepare_cached(insert).unwrap().execute([&BODY[..]]).unwrap();
+        }
+        all.commit().unwrap();
+    }
+
+    fn take(&mut self, queue: &str, most: u64) -> u64 {
+        let take = "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE queue = ?1 AND state = 'waiting'
+            ORDER BY due, id LIMIT ?2)";
+        let mut take = self.file.prepare_cached(take).unwrap();
+        take.execute(rusqlite::params![queue, i64::try_from(most).unwrap()]).unwrap() as u64
     }
 
     fn waits(&mut self) -> u64 {
@@ -225,20 +275,15 @@ impl Queues for Nats {
         self.server.url()
     }
 
-    fn push(&mut self, many: u64) {
+    fn push_some(&mut self, many: u64) {
         self.runtime.block_on(async {
-            let mut left = many;
-            while left > 0 {
-                let mut sent = Vec::new();
-                for _ in 0..left.min(500) {
-                    sent.push(
-                        self.context.publish("mail.count", BODY.to_vec().into()).await.unwrap(),
-                    );
-                }
-                left -= sent.len() as u64;
-                for sent in sent {
-                    sent.await.unwrap();
-                }
+            let mut sent = Vec::new();
+            for _ in 0..many {
+                let body = BODY.to_vec().into();
+                sent.push(self.context.publish("mail.count", body).await.unwrap());
+            }
+            for sent in sent {
+                sent.await.unwrap();
             }
         });
     }
@@ -301,27 +346,23 @@ impl Queues for Rabbit {
         self.server.url()
     }
 
-    fn push(&mut self, many: u64) {
+    fn push_some(&mut self, many: u64) {
         self.runtime.block_on(async {
-            let mut left = many;
-            while left > 0 {
-                let mut sent = Vec::new();
-                for _ in 0..left.min(500) {
-                    let properties = lapin::BasicProperties::default().with_delivery_mode(2);
-                    let options = BasicPublishOptions::default();
-                    let publish = self.channel.basic_publish(
-                        "".into(),
-                        "mail".into(),
-                        options,
-                        &BODY,
-                        properties,
-                    );
-                    sent.push(publish.await.unwrap());
-                }
-                left -= sent.len() as u64;
-                for sent in sent {
-                    sent.await.unwrap();
-                }
+            let mut sent = Vec::new();
+            for _ in 0..many {
+                let properties = lapin::BasicProperties::default().with_delivery_mode(2);
+                let options = BasicPublishOptions::default();
+                let publish = self.channel.basic_publish(
+                    "".into(),
+                    "mail".into(),
+                    options,
+                    &BODY,
+                    properties,
+                );
+                sent.push(publish.await.unwrap());
+            }
+            for sent in sent {
+                sent.await.unwrap();
             }
         });
     }

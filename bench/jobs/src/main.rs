@@ -2,8 +2,8 @@
 //!
 //! In: a release build of photofinish (`$PHOTOFINISH`) and the brokers that this machine has. Out: Markdown on stdout,
 //! talk on stderr. Each round measures one broker after the other, with and without a sampler in turns; figures are
-//! medians, with the least and the most beside them. River's jobs do not pass through the sampler: what it adds there
-//! is the trigger, to the insert.
+//! medians, with the least and the most beside them. River's jobs and those of the embedded queue do not pass through
+//! the sampler: what it adds there is the trigger, to the insert.
 //!
 //! Not here: what is asked of each broker (`brokers`). Start at [`main`].
 #![forbid(unsafe_code)]

@@ -29,6 +29,12 @@ fn main() -> std::process::ExitCode {
     }
 }
 
+/// What ends programs of ours that go on after we were killed: ourselves, who wait for our own death.
+fn guard(patience: std::time::Duration) -> std::io::Result<Vec<std::ffi::OsString>> {
+    let own = std::env::current_exe()?;
+    Ok(vec![own.into(), "__guard".into(), patience.as_millis().to_string().into()])
+}
+
 /// What is put in front of a supervised program's command: ourselves, to tie its life to ours.
 fn launcher() -> std::io::Result<Vec<std::ffi::OsString>> {
     let own = std::env::current_exe()?;

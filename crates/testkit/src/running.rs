@@ -3,9 +3,13 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::wait_for;
+
+/// How often its output is looked at.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// A running program; killed and reaped when dropped.
 #[derive(Debug)]
@@ -52,11 +56,28 @@ impl Running {
     /// When there is none within `timeout`.
     #[track_caller]
     pub fn wait_for_line(&self, timeout: Duration, marker: &str) -> String {
-        wait_for(timeout, marker, || {
+        self.wait_for_lines(timeout, marker, 1)
+    }
+
+    /// Waits for so many lines with `marker` in them, and returns what follows the marker on the last one.
+    ///
+    /// # Panics
+    /// When there are fewer within `timeout`.
+    #[track_caller]
+    pub fn wait_for_lines(&self, timeout: Duration, marker: &str, many: u64) -> String {
+        let start = Instant::now();
+        loop {
             let output = self.output();
-            let line = output.lines().find(|line| line.contains(marker))?;
-            line.split_once(marker).map(|(_, rest)| rest.trim().to_owned())
-        })
+            let mut found = output.lines().filter_map(|line| line.split_once(marker));
+            if let Some((_, rest)) = found.nth(many.saturating_sub(1) as usize) {
+                return rest.trim().to_owned();
+            }
+            assert!(
+                start.elapsed() < timeout,
+                "waited {timeout:?} in vain: {marker}; all it said:\n{output}"
+            );
+            sleep(LOOK);
+        }
     }
 
     /// Waits for it to end.

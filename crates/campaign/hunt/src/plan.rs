@@ -26,6 +26,8 @@ pub struct Plan {
     pub folder: PathBuf,
     /// Put in front of the service's command; see `supervise::run::Plan::launcher`.
     pub launcher: Vec<OsString>,
+    /// What ends workers of a queue that go on after we were killed; see `pool::Plan::guard`.
+    pub guard: Vec<OsString>,
     /// The requests and how many at a time; how long is set by the hunt.
     pub load: photofinish_load::Plan,
     /// What looks for races in the normal build while it serves: a command as `photofinish catch --format jsonl`, the

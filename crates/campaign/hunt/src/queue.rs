@@ -8,7 +8,7 @@
 use crate::plan::Jobs;
 use crate::tally::Tally;
 use crate::{HuntError, JobsOutcome, Plan, Variant};
-use photofinish_jobs::{Look, Workers, sample, status};
+use photofinish_jobs::{Look, Workers, sample, status, undo};
 use photofinish_pool::{Event, Pool, Sinks};
 use photofinish_supervise::build::BuiltPackage;
 use photofinish_supervise::follow;
@@ -141,17 +141,15 @@ impl Stage<'_> {
     ) -> std::io::Result<photofinish_pool::Plan> {
         let mut command = vec![binary.as_os_str().to_owned()];
         command.extend(self.jobs.work.iter().map(|word| self.jobs.queue.fill(word, queue).into()));
-        Ok(photofinish_pool::Plan {
-            environment: self.environment(queue),
-            folder: Some(self.jobs.folder.clone()),
-            stdout: Some(self.log.try_clone()?),
-            service: Some(self.jobs.name.clone()),
-            build: self.built.revision.label(),
-            gorace: self.plan.gorace.clone(),
-            launcher: self.plan.launcher.clone(),
-            most,
-            ..photofinish_pool::Plan::new(command, self.plan.spool.clone())
-        })
+        let mut plan = photofinish_pool::Plan::new(command, self.plan.spool.clone());
+        plan.worker.environment = self.environment(queue);
+        plan.worker.folder = Some(self.jobs.folder.clone());
+        plan.worker.stdout = Some(self.log.try_clone()?.into());
+        plan.worker.service = Some(self.jobs.name.clone());
+        plan.worker.build = self.built.revision.label();
+        plan.worker.launcher = self.plan.launcher.clone();
+        let (gorace, guard) = (self.plan.gorace.clone(), self.plan.guard.clone());
+        Ok(photofinish_pool::Plan { gorace, guard, most, ..plan })
     }
 
     fn environment(&self, queue: &str) -> Vec<(OsString, OsString)> {
@@ -169,7 +167,7 @@ struct Crew {
 }
 
 impl Crew {
-    /// Samples until `stop`, then ends everybody.
+    /// Samples until `stop`, then ends everybody and leaves the broker as it was.
     fn work(&mut self, queue: &photofinish_jobs::Plan, stop: &Notify, log: PathBuf) -> JobsOutcome {
         let mut outcome = JobsOutcome {
             source: queue.source.clone(),
@@ -179,9 +177,11 @@ impl Crew {
             ..JobsOutcome::default()
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        match runtime {
+        let mut is_new = false;
+        match &runtime {
             Ok(runtime) => {
                 let before = runtime.block_on(status(queue)).ok();
+                is_new = before.as_ref().is_some_and(|look| look.mode.is_none());
                 let sampled = runtime.block_on(sample(queue, stop.notified(), true, self, |_| {}));
                 let after = runtime.block_on(status(queue)).ok();
                 match sampled {
@@ -194,6 +194,13 @@ impl Crew {
         }
         let told = self.told.clone();
         self.normal.stop(&mut |event| tell(&told, event));
+        if let (Ok(runtime), true) = (runtime, is_new) {
+            // Nobody knew of a sampler before: as if there had never been one.
+            if let Err(error) = runtime.block_on(undo(queue)) {
+                let why = format!("the sampling could not be undone: {}", follow::chain(&error));
+                outcome.failure.get_or_insert(why);
+            }
+        }
         (outcome.normal, outcome.race) = (self.normal.totals(), self.race.totals());
         outcome
     }

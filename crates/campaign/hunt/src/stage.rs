@@ -126,7 +126,7 @@ impl Stage<'_> {
         run::Plan {
             environment,
             folder: Some(self.plan.folder.clone()),
-            stdout: Some(log),
+            stdout: Some(log.into()),
             source: self.variant.source().to_owned(),
             service: Some(service.name.clone()),
             build: self.build_label.clone(),

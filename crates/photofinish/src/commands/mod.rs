@@ -81,6 +81,9 @@ enum Command {
     /// Become a supervised program (used by `run` and `hunt`)
     #[command(name = "__child", hide = true)]
     Child(run::ChildArgs),
+    /// End programs that outlive whoever watched over them (used by `jobs` and `hunt`)
+    #[command(name = "__guard", hide = true)]
+    Guard(run::GuardArgs),
 }
 
 /// Runs the chosen subcommand.
@@ -100,5 +103,9 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Completions(args) => completions::completions(args),
         Command::Man(args) => man::man(args),
         Command::Child(args) => run::child(args),
+        Command::Guard(args) => {
+            run::guard(&args);
+            Ok(ExitStatus::Success)
+        }
     }
 }

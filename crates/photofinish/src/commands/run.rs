@@ -91,6 +91,16 @@ pub(crate) struct ChildArgs {
     command: Vec<OsString>,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct GuardArgs {
+    patience_ms: u64,
+}
+
+/// Waits for the death of whoever started us.
+pub(crate) fn guard(args: &GuardArgs) {
+    run::guard(std::io::stdin().lock(), Duration::from_millis(args.patience_ms));
+}
+
 /// Supervises until the program has ended for good.
 pub(crate) fn run(args: RunArgs) -> anyhow::Result<ExitStatus> {
     let config = Config::load(args.config.as_deref())?;

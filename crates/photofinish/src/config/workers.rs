@@ -87,24 +87,21 @@ impl Config {
         let fill = |text: &String| queue.fill(text, &queue.race);
         let mut command = vec![self.program(program).into_os_string()];
         command.extend(arguments.iter().map(|word| fill(word).into()));
-        let usual = Plan::new(Vec::new(), spool.clone());
         let span = |value: Option<Span>, usual| value.map_or(usual, |span: Span| span.0);
+        let mut plan = Plan::new(command, spool);
+        let environment = workers.env.iter().map(|(name, text)| (name.into(), fill(text).into()));
+        plan.worker.environment = environment.collect();
+        plan.worker.folder = workers.dir.as_ref().map(|dir| self.path(dir));
+        plan.worker.service = self.service.name.clone();
+        plan.worker.stop_timeout = span(workers.stop_timeout, plan.worker.stop_timeout);
         Ok(Some(Plan {
-            environment: workers
-                .env
-                .iter()
-                .map(|(name, text)| (name.into(), fill(text).into()))
-                .collect(),
-            folder: workers.dir.as_ref().map(|dir| self.path(dir)),
-            service: self.service.name.clone(),
             gorace: self.run.gorace.clone(),
             least,
             most,
             lag: workers.lag.unwrap_or_else(|| lag_per_worker(queue, most)),
-            idle: span(workers.idle, usual.idle),
+            idle: span(workers.idle, plan.idle),
             memory: workers.memory.map(|bytes| bytes.0),
-            stop_timeout: span(workers.stop_timeout, usual.stop_timeout),
-            ..Plan::new(command, spool)
+            ..plan
         }))
     }
 
@@ -156,12 +153,12 @@ mod tests {
     #[test]
     fn one_line_is_enough_and_says_how_many_there_may_be() {
         let plan = pool("command = [\"./bin/worker-race\", \"{queue}\"]").unwrap();
-        assert!(plan.command[0].to_string_lossy().ends_with("bin/worker-race"), "{plan:?}");
-        assert_eq!(plan.command[1], "mail_race");
+        assert!(plan.worker.command[0].to_string_lossy().ends_with("bin/worker-race"), "{plan:?}");
+        assert_eq!(plan.worker.command[1], "mail_race");
         assert_eq!((plan.least, plan.most, plan.lag), (1, 4, 12));
         let plan = pool("command = [\"w\", \"{queue}\"]\nnormal = 50\nslowdown = 3\n").unwrap();
         assert_eq!((plan.least, plan.most, plan.lag), (1, 15, 3));
-        assert_eq!(plan.command[0], "w", "of PATH");
+        assert_eq!(plan.worker.command[0], "w", "of PATH");
     }
 
     #[test]

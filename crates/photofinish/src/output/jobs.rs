@@ -7,10 +7,15 @@ use photofinish_jobs::{HandedBack, Look, Plan, Summary, Undone};
 use serde_json::{Value, json};
 use std::io::Write;
 
-/// A line of the log, on stderr.
-pub(crate) fn say(line: &str) {
+/// A line of the log.
+pub(crate) fn line(text: &str) -> String {
+    format!("jobs: {}", clean(text))
+}
+
+/// Says a line on stderr.
+pub(crate) fn say(text: &str) {
     // Nobody is left to be told when stderr is closed.
-    let _ = writeln!(anstream::stderr().lock(), "jobs: {}", clean(line));
+    let _ = anstream::stderr().lock().write_all((line(text) + "\n").as_bytes());
 }
 
 /// What somebody who has just started it wants to know.

@@ -20,6 +20,8 @@ pub(crate) struct Steps {
     pub(crate) took: Duration,
     /// How often the broker went away.
     pub(crate) away: u64,
+    /// It is away now.
+    pub(crate) is_away: bool,
     /// Nothing is sent to the race workers just now.
     pub(crate) paused: bool,
 }

@@ -7,7 +7,7 @@ use photofinish_supervise::follow::chain;
 /// What somebody who has just started them wants to know.
 pub(crate) fn planned(plan: &Plan) -> Vec<String> {
     let words: Vec<String> =
-        plan.command.iter().map(|word| word.to_string_lossy().into()).collect();
+        plan.worker.command.iter().map(|word| word.to_string_lossy().into()).collect();
     vec![format!(
         "jobs: {} to {} race workers, another one for each {} jobs that wait, replaced above {} MiB: {}",
         plan.least,

@@ -6,7 +6,8 @@ use tracing_subscriber::EnvFilter;
 /// Starts logging for the whole process.
 pub(crate) fn start(global: &GlobalArgs) {
     let default = match global.verbose {
-        0 => "warn",
+        // What lapin calls an error is mostly an answer (there is no such queue), and what is one is told.
+        0 => "warn,lapin=off",
         1 => "info",
         _ => "debug",
     };

@@ -1,6 +1,7 @@
 //! A hunt of a service and of the queue beside it.
 
 use photofinish_testkit::{go_toolchain, temp_dir, workspace_root};
+use rusqlite::Connection;
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
@@ -31,6 +32,10 @@ fn the_race_of_a_queues_worker_is_found_beside_those_of_the_service() {
     {
         found = hunt(home.path(), length);
     }
+    // Each hunt undoes what it set up.
+    let file = Connection::open(home.path().join(".photofinish/jobs.db")).unwrap();
+    let ours = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'photofinish%'";
+    assert_eq!(file.query_row(ours, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
     let jobs = &found["jobs"];
     assert_eq!(jobs["failure"], Value::Null, "{jobs}");
     assert!(

@@ -1,7 +1,7 @@
 //! asynq's own client and servers: a normal worker, a race-built one under `photofinish run`, and a
 //! sampler that is killed between them.
 
-use crate::matrix::kills;
+use crate::matrix::{CALM, InRedis, Queues, full, ill_treat, kills, oversleep};
 use crate::support::{House, LONG, PHOTOFINISH, Redis, random, shares};
 use photofinish_testkit::servers::RedisServer;
 use photofinish_testkit::{
@@ -9,6 +9,7 @@ use photofinish_testkit::{
 };
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -65,6 +66,115 @@ impl Farm {
         command.arg("--spool").arg(self.spool.path().join("spool")).arg("--").arg(&self.race);
         Running::start(command.args([&self.address(), "work", "mail_race"]).args(words))
     }
+}
+
+/// Tasks as asynq's client writes them, which nobody runs.
+struct Tasks {
+    server: RedisServer,
+    redis: Redis,
+}
+
+impl Tasks {
+    fn start() -> Option<(House, Tasks)> {
+        let server = RedisServer::start()?;
+        let url = server.url();
+        let house =
+            House::new(&format!("broker = \"asynq\"\nurl = \"{url}\"\nsource = \"mail\"\n{CALM}"));
+        Some((house, Tasks { redis: Redis::of(&server), server }))
+    }
+}
+
+impl Queues for Tasks {
+    fn push(&mut self, numbers: Range<u64>) {
+        for number in numbers {
+            let id = number.to_string();
+            let text = |field: u8, text: &str| {
+                let head = [char::from(field << 3 | 2), char::from(text.len() as u8)];
+                head.into_iter().collect::<String>() + text
+            };
+            let message = text(1, "count") + &text(2, "") + &text(3, &id) + &text(4, "mail");
+            let key = format!("asynq:{{mail}}:t:{id}");
+            self.redis.ask::<u64>(&["HSET", &key, "msg", &message, "state", "pending"]);
+            self.redis.ask::<u64>(&["LPUSH", "asynq:{mail}:pending", &id]);
+        }
+    }
+
+    fn restart(&mut self) {
+        self.server.crash_and_restart();
+        self.redis = Redis::of(&self.server);
+    }
+
+    fn waits(&mut self) -> u64 {
+        self.redis.length("asynq:{mail}:pending")
+    }
+
+    fn sides(&mut self) -> [Vec<u64>; 2] {
+        ["mail_race", "mail_main"].map(|queue| {
+            let numbers = self.redis.numbers(&format!("asynq:{{{queue}}}:pending"));
+            let tasks: Vec<String> = self.redis.ask(&["KEYS", &format!("asynq:{{{queue}}}:t:*")]);
+            assert_eq!(tasks.len(), numbers.len(), "each has its message there");
+            numbers
+        })
+    }
+}
+
+impl InRedis for Tasks {
+    fn redis(&mut self) -> &mut Redis {
+        &mut self.redis
+    }
+}
+
+#[test]
+fn whoever_is_killed_stopped_or_doubled_every_task_is_in_one_queue_at_its_place() {
+    let Some((house, mut tasks)) = Tasks::start() else { return };
+    ill_treat(&house, &mut tasks);
+}
+
+#[test]
+fn in_a_redis_that_is_full_tasks_wait_in_the_source_and_none_is_lost() {
+    let Some((house, mut tasks)) = Tasks::start() else { return };
+    full(&house, &mut tasks);
+}
+
+#[test]
+fn a_sampler_that_slept_while_another_worked_changes_nothing() {
+    let Some((house, mut tasks)) = Tasks::start() else { return };
+    oversleep(&house, &mut tasks);
+}
+
+#[test]
+fn what_dead_race_workers_leave_goes_back_and_what_one_has_ends_with_it() {
+    let Some((patient, mut tasks)) = Tasks::start() else { return };
+    let lines = "max_age = \"1h\"\nstalled = \"1s\"\nretry = \"1h\"\n";
+    let url = tasks.server.url();
+    let house =
+        House::new(&format!("broker = \"asynq\"\nurl = \"{url}\"\nsource = \"mail\"\n{lines}"));
+    let sampler = patient.sampler(&[]);
+    tasks.push(0..200);
+    wait_until(LONG, "the source to be empty", || tasks.waits() == 0);
+    // As a worker takes one: it is in the list of those under way, with a lease.
+    let now: Vec<u64> = tasks.redis.ask(&["TIME"]);
+    let [pending, active, lease] =
+        ["pending", "active", "lease"].map(|list| format!("asynq:{{mail_race}}:{list}"));
+    let taken: String = tasks.redis.ask(&["RPOPLPUSH", &pending, &active]);
+    let until = (now[0] + 3600).to_string();
+    tasks.redis.ask::<u64>(&["ZADD", &lease, &until, &taken]);
+    sampler.end();
+    let sampler = house.sampler(&[]);
+    sampler.0.wait_for_line(LONG, "the race workers take nothing");
+    wait_until(LONG, "what waits to go back", || {
+        tasks.redis.length("asynq:{mail_main}:pending") == 199
+    });
+    assert_eq!(tasks.redis.ask::<Vec<String>>(&["LRANGE", &active, "0", "-1"]), [taken.as_str()]);
+    // The worker is dead for longer than asynq waits for one.
+    let before = (now[0] - 60).to_string();
+    tasks.redis.ask::<u64>(&["ZADD", &lease, &before, &taken]);
+    wait_until(LONG, "the one under way to go back", || tasks.redis.length(&active) == 0);
+    let (_, said) = house.jobs(&["status", "--format", "json"]);
+    assert!(said.contains("\"orphaned\": 1"), "{said}");
+    sampler.end();
+    let (code, said) = house.jobs(&["undo"]);
+    assert_eq!(code, Some(0), "{said}");
 }
 
 /// The numbers that a worker said it did something with.

@@ -12,6 +12,8 @@ mod rabbitmq;
 mod river;
 mod river_workers;
 mod settler;
+mod sqlite;
 mod streams;
 mod support;
+mod tls;
 mod workers;

@@ -1,7 +1,7 @@
 //! What every broker is put through: samplers killed, stopped and doubled, the broker crashed, and in the
 //! end each job is in one queue, at its place.
 
-use crate::support::{House, LONG, random, shares};
+use crate::support::{House, LONG, Redis, random, shares};
 use photofinish_testkit::wait_until;
 use rustix::process::Signal;
 use std::collections::BTreeMap;
@@ -71,6 +71,57 @@ pub(crate) fn abuse(house: &House, queues: &mut impl Queues, times: u64) -> u64 
 /// [`abuse`], after which each job is in exactly one queue, the one of its number, in order.
 pub(crate) fn ill_treat(house: &House, queues: &mut impl Queues) {
     let all = abuse(house, queues, kills(20));
+    assert_shared(queues, all);
+}
+
+/// Two samplers of which one is stopped while it works, past all that is leased or remembered, and goes on
+/// once the other has done everything; after which each job is in exactly one queue, in order.
+pub(crate) fn oversleep(house: &House, queues: &mut impl Queues) {
+    let rounds = kills(3);
+    for round in 0..rounds {
+        let sleeper = house.sampler(&[]);
+        queues.push(round * 1000..round * 1000 + 500);
+        std::thread::sleep(Duration::from_micros(random(30_000)));
+        sleeper.signal(Signal::STOP);
+        let other = house.sampler(&[]);
+        queues.push(round * 1000 + 500..round * 1000 + 1000);
+        wait_until(LONG, "the source to be empty", || queues.waits() == 0);
+        std::thread::sleep(Duration::from_millis(300));
+        sleeper.signal(Signal::CONT);
+        for sampler in [sleeper, other] {
+            let (code, said) = sampler.end();
+            assert_eq!(code, Some(0), "{said}");
+        }
+    }
+    assert_shared(queues, rounds * 1000);
+}
+
+/// A queue that a Redis keeps.
+pub(crate) trait InRedis: Queues {
+    fn redis(&mut self) -> &mut Redis;
+}
+
+/// A Redis that refuses what needs memory, again and again, while jobs wait.
+pub(crate) fn full(house: &House, queues: &mut impl InRedis) {
+    let sampler = house.sampler(&[]);
+    let rounds = kills(5);
+    for round in 0..rounds {
+        queues.push(round * 500..round * 500 + 500);
+        std::thread::sleep(Duration::from_micros(random(20_000)));
+        queues.redis().fill_up(true);
+        sampler.0.wait_for_lines(LONG, "jobs: waiting: Redis", round + 1);
+        queues.redis().fill_up(false);
+        sampler.0.wait_for_lines(LONG, "the broker answers again", round + 1);
+        wait_until(LONG, "the source to be empty", || queues.waits() == 0);
+    }
+    let (code, said) = sampler.end();
+    assert!(code == Some(0) && said.contains("OOM"), "{said}");
+    assert_shared(queues, rounds * 500);
+}
+
+/// That each of so many jobs is in exactly one queue, the one of its number, in order.
+#[track_caller]
+pub(crate) fn assert_shared(queues: &mut impl Queues, all: u64) {
     let (race, main) = shares(all, 10);
     let [is_race, is_main] = queues.sides();
     assert_same(&is_race, &race, "one of each ten, each once, in order");

@@ -241,13 +241,18 @@ fn headers_travel_and_those_that_are_orders_to_the_server_keep_no_job_from_its_q
 #[test]
 fn what_dead_race_workers_leave_goes_back_what_they_have_stays_and_undo_leaves_nothing() {
     let Some(server) = NatsServer::start() else { return };
-    let house = house(&server, "max_lag = 5\nmax_age = \"1h\"\nstalled = \"1s\"\nretry = \"1h\"\n");
+    let lines =
+        |stalled| format!("max_lag = 5\nmax_age = \"1h\"\nstalled = {stalled:?}\nretry = \"1h\"\n");
+    let patient = house(&server, &lines("1h"));
+    let house = house(&server, &lines("1s"));
     let mut streams = Streams::new(server);
-    let sampler = house.sampler(&[]);
+    let sampler = patient.sampler(&[]);
     streams.push(0..200);
     streams.wait_empty();
     assert_eq!(streams.state("mail_race").messages, 5, "never more than may wait");
     let taken = streams.take("mail_race");
+    sampler.end();
+    let sampler = house.sampler(&[]);
     sampler.0.wait_for_line(LONG, "the race workers take nothing");
     wait_until(LONG, "what waits to go back", || streams.state("mail_race").messages == 1);
     let first: u64 = std::str::from_utf8(&taken.payload).unwrap().parse().unwrap();

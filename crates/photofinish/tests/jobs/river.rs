@@ -1,8 +1,9 @@
 //! River's table: a sampler is not on the way of jobs, and may be killed at will.
 
-use crate::matrix::kills;
+use crate::matrix::{CALM, kills};
 use crate::support::{House, LONG, random};
 use photofinish_testkit::servers::PostgresServer;
+use rustix::process::Signal;
 use std::time::Duration;
 use tokio_postgres::{Client, NoTls};
 
@@ -29,50 +30,88 @@ async fn ids(client: &Client, queue: &str) -> Vec<i64> {
     rows.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
+/// Waits until the trigger goes by a sampler that lives, or by none.
+async fn wait_on(client: &Client, is_on: bool) {
+    let asked = "SELECT every = 10 AND until > clock_timestamp() + interval '5 s', until < clock_timestamp()
+      FROM photofinish_jobs";
+    loop {
+        let row = client.query_one(asked, &[]).await;
+        if row.is_ok_and(|row| row.get::<_, bool>(usize::from(!is_on))) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+const INSERT: &str = "INSERT INTO river_job (kind) SELECT 'a' FROM generate_series(1, 50)";
+
+/// That one of each ten rows is in the race queue, those of so many ids that did not meet a trigger excepted.
+async fn assert_shared(client: &Client, unseen: std::ops::Range<i64>) {
+    let all = "SELECT coalesce(array_agg(id ORDER BY id), '{}') FROM river_job";
+    let all: Vec<i64> = client.query_one(all, &[]).await.unwrap().get(0);
+    let chosen =
+        |id: &i64| !unseen.contains(id) && photofinish_jobs::pick(u64::try_from(*id).unwrap(), 10);
+    let (race, main): (Vec<i64>, Vec<i64>) = all.into_iter().partition(chosen);
+    assert_eq!(ids(client, "default_race").await, race);
+    assert_eq!(ids(client, "default").await, main);
+}
+
 #[tokio::test]
-async fn samplers_that_are_killed_or_doubled_change_nothing_about_the_share_and_undo_removes_all() {
+async fn a_sampler_that_sleeps_past_its_lease_chooses_nothing_meanwhile() {
     let Some(server) = PostgresServer::start() else { return };
     let url = server.url();
-    let house = House::new(&format!(
-        "broker = \"river\"\nurl = \"{url}\"\nsource = \"default\"\nmax_lag = 100000\nmax_age = \"1h\"\nstalled = \"1h\"\n"
-    ));
+    let house =
+        House::new(&format!("broker = \"river\"\nurl = \"{url}\"\nsource = \"default\"\n{CALM}"));
     let client = connect(&server).await;
+    client.batch_execute(RIVER).await.unwrap();
+    let sleeper = house.sampler(&[]);
+    wait_on(&client, true).await;
+    client.batch_execute(INSERT).await.unwrap();
+    sleeper.signal(Signal::STOP);
+    wait_on(&client, false).await;
+    // Nobody watches the race queue now.
+    client.batch_execute(INSERT).await.unwrap();
+    sleeper.signal(Signal::CONT);
+    wait_on(&client, true).await;
+    client.batch_execute(INSERT).await.unwrap();
+    assert_shared(&client, 51..101).await;
+    let (code, said) = sleeper.end();
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[tokio::test]
+async fn samplers_that_are_killed_or_doubled_change_nothing_about_the_share_and_undo_removes_all() {
+    let Some(mut server) = PostgresServer::start() else { return };
+    let url = server.url();
+    let house =
+        House::new(&format!("broker = \"river\"\nurl = \"{url}\"\nsource = \"default\"\n{CALM}"));
+    let mut client = connect(&server).await;
     client.batch_execute(RIVER).await.unwrap();
     // Two at once make the same table and trigger.
     let mut samplers = [house.start(&[]), house.start(&[])];
     for sampler in &samplers {
         sampler.0.wait_for_line(LONG, "jobs: sampling");
     }
-    let on = || async {
-        let row = client.query_one("SELECT every FROM photofinish_jobs", &[]).await;
-        row.is_ok_and(|row| row.get::<_, i64>(0) == 10)
-    };
-    while !on().await {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let rounds = usize::try_from(kills(20)).unwrap();
-    for round in 0..rounds {
-        client
-            .batch_execute("INSERT INTO river_job (kind) SELECT 'a' FROM generate_series(1, 50)")
-            .await
-            .unwrap();
+    for round in 0..kills(20) {
+        wait_on(&client, true).await;
+        client.batch_execute(INSERT).await.unwrap();
         tokio::time::sleep(Duration::from_micros(random(20_000))).await;
-        let victim = &mut samplers[round % 2];
+        if round % 10 == 7 {
+            server.crash_and_restart();
+            client = connect(&server).await;
+        }
+        let victim = &mut samplers[usize::try_from(round % 2).unwrap()];
         victim.0.kill();
         *victim = house.start(&[]);
     }
-    let chosen = |id: &i64| photofinish_jobs::pick(u64::try_from(*id).unwrap(), 10);
-    let all = i64::try_from(rounds).unwrap() * 50;
-    let (race, main): (Vec<i64>, Vec<i64>) = (1..=all).partition(chosen);
-    assert_eq!(ids(&client, "default_race").await, race);
-    assert_eq!(ids(&client, "default").await, main);
+    assert_shared(&client, 0..0).await;
     for sampler in samplers {
         let (code, said) = sampler.end();
         assert_eq!(code, Some(0), "{said}");
     }
     let (code, said) = house.jobs(&["undo"]);
     assert_eq!(code, Some(0), "{said}");
-    assert_eq!(ids(&client, "default").await.len(), rounds * 50);
+    assert_eq!(ids(&client, "default").await.len() as u64, kills(20) * 50);
     client.batch_execute("INSERT INTO river_job (kind) VALUES ('after')").await.unwrap();
     assert!(
         client.query("SELECT * FROM photofinish_jobs", &[]).await.is_err(),
@@ -90,17 +129,16 @@ async fn jobs_that_no_race_worker_takes_go_back_and_no_more_are_chosen() {
     let client = connect(&server).await;
     client.batch_execute(RIVER).await.unwrap();
     let sampler = house.sampler(&[]);
-    let insert = "INSERT INTO river_job (kind) SELECT 'a' FROM generate_series(1, 50)";
     let mut rows = 0;
     while ids(&client, "default_race").await.is_empty() {
-        client.batch_execute(insert).await.unwrap();
+        client.batch_execute(INSERT).await.unwrap();
         rows += 50;
     }
     sampler.0.wait_for_line(LONG, "the race workers take nothing");
     while !ids(&client, "default_race").await.is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    client.batch_execute(insert).await.unwrap();
+    client.batch_execute(INSERT).await.unwrap();
     assert_eq!(ids(&client, "default").await.len(), rows + 50);
     let (_, said) = house.jobs(&["status"]);
     assert!(said.contains("paused: the race workers take nothing"), "{said}");

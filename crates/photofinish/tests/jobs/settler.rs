@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -233,6 +234,25 @@ fn a_kill_of_photofinish_leaves_no_worker_behind_and_loses_no_job() {
     jobs.end();
 }
 
+#[test]
+fn a_worker_that_ignores_sigterm_does_not_survive_a_killed_photofinish_either() {
+    let house = House::new(
+        "broker = \"sqlite\"\nurl = \"sqlite:jobs.db\"\nsource = \"settle\"\n\
+         [jobs.workers]\ncommand = [\"./stubborn\", \"settle_race\"]\ndir = \".\"\nstop_timeout = \"1s\"\n\
+         [store]\npath = \"findings.db\"\n[run]\nspool = \"spool\"\n",
+    );
+    let script = house.path("stubborn");
+    std::fs::write(&script, "#!/bin/sh\ntrap '' TERM\necho deaf\nwhile :; do sleep 1; done\n")
+        .unwrap();
+    std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+    let mut jobs = house.sampler(&[]);
+    jobs.0.wait_for_line(LONG, "deaf");
+    let workers = || race_workers(&house.path(""));
+    assert_eq!(workers().len(), 1);
+    jobs.0.kill();
+    wait_until(LONG, "the worker to be gone", || workers().is_empty());
+}
+
 fn race_done(farm: &Farm) -> u32 {
     farm.counts().get(&("settle_race".to_owned(), "done".to_owned())).copied().unwrap_or(0)
 }
@@ -258,6 +278,12 @@ fn race_workers_that_all_crash_cost_no_job_and_sampling_pauses() {
     jobs.0.wait_for_line(LONG, "jobs: paused: no race worker runs");
     farm.enqueue(200);
     farm.wait_done(200);
+    jobs.0.wait_for_line(LONG, "ended: exit status 1");
     let (code, said) = jobs.end();
     assert_eq!(code, Some(0), "{said}");
+    // What is said of the queue and of the workers comes at the same moments, and in lines of its own.
+    let broken: Vec<&str> =
+        said.lines().filter(|line| !line.starts_with("photofinish: jobs: ")).collect();
+    assert!(broken.is_empty(), "{broken:?}");
+    assert!(!said.contains(" 0 crashed"), "{said}");
 }

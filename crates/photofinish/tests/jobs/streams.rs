@@ -1,6 +1,6 @@
 //! Redis streams: the crash matrix, workers of go-redis, dead workers.
 
-use crate::matrix::{CALM, Queues, ill_treat};
+use crate::matrix::{CALM, InRedis, Queues, full, ill_treat, oversleep};
 use crate::support::{House, LONG, Redis};
 use crate::workers::Farm;
 use photofinish_testkit::servers::RedisServer;
@@ -45,11 +45,31 @@ impl Queues for Streams {
     }
 }
 
+impl InRedis for Streams {
+    fn redis(&mut self) -> &mut Redis {
+        &mut self.redis
+    }
+}
+
 #[test]
 fn whoever_is_killed_stopped_or_doubled_every_job_is_in_one_queue_at_its_place() {
     let Some(server) = RedisServer::start() else { return };
     let house = house(&server, CALM);
     ill_treat(&house, &mut Streams { redis: Redis::of(&server), server });
+}
+
+#[test]
+fn in_a_redis_that_is_full_jobs_wait_in_the_source_and_none_is_lost() {
+    let Some(server) = RedisServer::start() else { return };
+    let house = house(&server, CALM);
+    full(&house, &mut Streams { redis: Redis::of(&server), server });
+}
+
+#[test]
+fn a_sampler_that_slept_while_another_worked_changes_nothing() {
+    let Some(server) = RedisServer::start() else { return };
+    let house = house(&server, CALM);
+    oversleep(&house, &mut Streams { redis: Redis::of(&server), server });
 }
 
 #[test]

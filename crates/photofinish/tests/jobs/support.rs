@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(crate) const PHOTOFINISH: &str = env!("CARGO_BIN_EXE_photofinish");
 
 /// Longer than anything takes that works.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(180);
 
 /// A folder with a configuration.
 pub(crate) struct House {
@@ -65,6 +65,14 @@ impl House {
     /// `photofinish jobs WORDS` to its end; what it said on stdout and stderr.
     pub(crate) fn jobs(&self, words: &[&str]) -> (Option<i32>, String) {
         self.photofinish(&[&["jobs"], words].concat())
+    }
+
+    /// Waits until samplers have sent so many jobs to a side: one that a broker shows no more may be in hand.
+    pub(crate) fn wait_seen(&self, many: u64) {
+        wait_until(LONG, "all jobs to be sent to a side", || {
+            let (_, said) = self.jobs(&["status", "--format", "json"]);
+            said.contains(&format!("\"seen\": {many}"))
+        });
     }
 
     /// `photofinish WORDS` to its end; what it said on stdout and stderr.
@@ -132,6 +140,12 @@ impl Redis {
 
     pub(crate) fn length(&mut self, list: &str) -> u64 {
         self.ask(&["LLEN", list])
+    }
+
+    /// A Redis that has no memory left, from the next write on, or has again.
+    pub(crate) fn fill_up(&mut self, is_full: bool) {
+        let most = if is_full { "1" } else { "0" };
+        self.ask::<String>(&["CONFIG", "SET", "maxmemory", most]);
     }
 
     pub(crate) fn wait_empty(&mut self, list: &str) {

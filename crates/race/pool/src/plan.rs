@@ -4,8 +4,6 @@ use photofinish_supervise::history;
 use photofinish_supervise::run::{self, Restart};
 use photofinish_supervise::spool::Spool;
 use std::ffi::OsString;
-use std::fs::File;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// How many times longer a job takes in a race build, where nobody has measured it: between the 3 and the 5
@@ -15,26 +13,13 @@ pub const SLOWDOWN: f64 = 4.0;
 /// A pool.
 #[derive(Debug)]
 pub struct Plan {
-    /// The race build and its arguments.
-    pub command: Vec<OsString>,
-    /// Set for it on top of our own environment.
-    pub environment: Vec<(OsString, OsString)>,
-    /// Its working folder, if not ours.
-    pub folder: Option<PathBuf>,
-    /// Its stdout, if not ours.
-    pub stdout: Option<File>,
-    /// Where reports wait until they are stored.
-    pub spool: Spool,
-    /// The role that findings are filed under.
-    pub source: String,
-    /// The service, if not named after the binary.
-    pub service: Option<String>,
-    /// The version, if not read from the binary.
-    pub build: Option<String>,
+    /// How each worker is run; its memory, and when it is started again, are the pool's affair.
+    pub worker: run::Plan,
     /// GORACE options over the ones chosen.
     pub gorace: Option<String>,
-    /// Put in front of the command; see [`run::Plan::launcher`].
-    pub launcher: Vec<OsString>,
+    /// The command of a process that ends workers which go on after we were killed: it ends in
+    /// [`run::guard`]. Where it is empty there is none.
+    pub guard: Vec<OsString>,
     /// So many run always.
     pub least: u32,
     /// So many at most.
@@ -45,36 +30,30 @@ pub struct Plan {
     pub idle: Duration,
     /// A worker that uses more is replaced, in bytes. None: its share of the memory there is.
     pub memory: Option<u64>,
-    /// From SIGTERM to SIGKILL: the time that the jobs under way have.
-    pub stop_timeout: Duration,
-    /// The pause before the first start after a crash; it doubles with each crash in a row.
-    pub first_pause: Duration,
-    /// As long as it gets.
-    pub longest_pause: Duration,
 }
 
 impl Plan {
     /// A pool of one to four, with the defaults of `photofinish jobs`.
     pub fn new(command: Vec<OsString>, spool: Spool) -> Plan {
-        Plan {
-            command,
-            environment: Vec::new(),
-            folder: None,
-            stdout: None,
-            spool,
+        let worker = run::Plan {
             source: "jobs".to_owned(),
-            service: None,
-            build: None,
+            // One that ends by itself (after so many jobs) is meant to be started again.
+            restart: Restart::Always,
+            max_restarts: u32::MAX,
+            first_pause: Duration::from_millis(100),
+            longest_pause: Duration::from_secs(30),
+            stop_timeout: Duration::from_secs(30),
+            ..run::Plan::new(command, spool)
+        };
+        Plan {
+            worker,
             gorace: None,
-            launcher: Vec::new(),
+            guard: Vec::new(),
             least: 1,
             most: most_needed(None, 1, SLOWDOWN),
             lag: 10,
             idle: Duration::from_secs(60),
             memory: None,
-            stop_timeout: Duration::from_secs(30),
-            first_pause: Duration::from_millis(100),
-            longest_pause: Duration::from_secs(30),
         }
     }
 
@@ -89,33 +68,17 @@ impl Plan {
     }
 
     /// The supervision of one worker.
-    pub(crate) fn one(&self) -> std::io::Result<run::Plan> {
-        let mut environment = self.environment.clone();
+    pub(crate) fn one(&self) -> run::Plan {
+        let mut worker = self.worker.clone();
         // The detector sleeps for a second at the end of a process; a worker that handles one job and
         // ends would spend most of its life asleep. What it found is in its file before. The last of two
         // options wins.
         let inherited = std::env::var("GORACE").unwrap_or_default();
         let asked = self.gorace.as_deref().unwrap_or_default();
         let gorace = format!("atexit_sleep_ms=0 {asked} {inherited}");
-        environment.push(("GORACE".into(), gorace.trim_end().into()));
-        let memory = self.memory_share().min(self.memory_limit());
-        Ok(run::Plan {
-            environment,
-            folder: self.folder.clone(),
-            stdout: self.stdout.as_ref().map(File::try_clone).transpose()?,
-            source: self.source.clone(),
-            service: self.service.clone(),
-            build: self.build.clone(),
-            launcher: self.launcher.clone(),
-            // One that ends by itself (after so many jobs) is meant to be started again.
-            restart: Restart::Always,
-            max_restarts: u32::MAX,
-            first_pause: self.first_pause,
-            longest_pause: self.longest_pause,
-            stop_timeout: self.stop_timeout,
-            memory: Some(memory),
-            ..run::Plan::new(self.command.clone(), self.spool.clone())
-        })
+        worker.environment.push(("GORACE".into(), gorace.trim_end().into()));
+        worker.memory = Some(self.memory_share().min(self.memory_limit()));
+        worker
     }
 }
 

@@ -4,7 +4,8 @@ use crate::plan::Plan;
 use crate::scale::Scale;
 use crate::worker::{Failed, Worker};
 use photofinish_supervise::Sink;
-use photofinish_supervise::run::{self, RunError, Voice};
+use photofinish_supervise::run::{self, End, Guard, RunError, Voice};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Something a person may want to know.
@@ -35,7 +36,7 @@ pub enum Event {
 pub struct Totals {
     /// Processes that were started.
     pub starts: u64,
-    /// That crashed.
+    /// That crashed, or ended by themselves with a failure.
     pub crashes: u64,
     /// That were replaced since they grew too large.
     pub recycled: u64,
@@ -59,6 +60,7 @@ pub struct Pool {
     limit: u64,
     sinks: Sinks,
     voice: Voice,
+    guard: Option<Arc<Guard>>,
     workers: Vec<Worker>,
     failed: Option<Failed>,
     said: u32,
@@ -75,6 +77,7 @@ impl Pool {
             plan,
             sinks,
             voice,
+            guard: None,
             workers: Vec::new(),
             failed: None,
             said: 0,
@@ -165,8 +168,8 @@ impl Pool {
             Err(error) => {
                 let in_a_row = self.failed.map_or(0, |failed| failed.in_a_row) + 1;
                 let doubled = 1_u32.checked_shl(in_a_row - 1).unwrap_or(u32::MAX);
-                let pause = self.plan.first_pause.saturating_mul(doubled);
-                let again = now + pause.min(self.plan.longest_pause);
+                let pause = self.plan.worker.first_pause.saturating_mul(doubled);
+                let again = now + pause.min(self.plan.worker.longest_pause);
                 self.failed = Some(Failed { again, in_a_row });
                 tell(Event::Failed(number, error));
             }
@@ -205,9 +208,9 @@ impl Pool {
         }
         while self.workers.len() < wanted {
             self.number += 1;
-            let started = self.plan.one().and_then(|plan| {
-                Worker::start(self.number, plan, (self.sinks)(), self.voice.clone())
-            });
+            let (plan, guard) = (self.plan.one(), self.guard());
+            let started =
+                Worker::start(self.number, plan, (self.sinks)(), self.voice.clone(), guard);
             match started {
                 Ok(worker) => self.workers.push(worker),
                 Err(cause) => {
@@ -217,13 +220,32 @@ impl Pool {
             }
         }
     }
+
+    /// Who ends workers that go on after we were killed; another one when it has died.
+    fn guard(&mut self) -> Option<Arc<Guard>> {
+        if self.guard.as_ref().is_none_or(|guard| !guard.lives()) && !self.plan.guard.is_empty() {
+            // Without one, workers that do as SIGTERM says end all the same.
+            self.guard = Guard::start(&self.plan.guard).ok().map(Arc::new);
+            let pids = self.pids();
+            self.guard.iter().for_each(|guard| pids.iter().for_each(|pid| guard.watch(*pid)));
+        }
+        self.guard.clone()
+    }
+}
+
+/// Its jobs were done; the second is the race detector's, which has found something.
+fn is_good(end: End) -> bool {
+    matches!(end, End::Exited(0 | 66))
 }
 
 fn hear(worker: &mut Worker, totals: &mut Totals, tell: &mut dyn FnMut(Event)) {
     for event in worker.events() {
         match &event {
             run::Event::Started { .. } => totals.starts += 1,
-            run::Event::Ended { crashed: true, .. } => totals.crashes += 1,
+            run::Event::Ended { end, crashed, .. } => {
+                let failed = worker.leaving.is_none() && !is_good(*end);
+                totals.crashes += u64::from(*crashed || failed);
+            }
             run::Event::Notice(photofinish_supervise::follow::Notice::Found(_)) => {
                 totals.reports += 1;
             }

@@ -4,8 +4,9 @@
 //! hangs on it.
 
 use photofinish_supervise::Sink;
-use photofinish_supervise::run::{self, Event, Outcome, RunError, Voice};
-use std::sync::mpsc;
+use photofinish_supervise::run::{self, Event, Guard, Outcome, RunError, Voice};
+use rustix::process::{Pid, test_kill_process};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Instant;
 use tokio::sync::watch;
@@ -30,6 +31,7 @@ impl Worker {
         plan: run::Plan,
         sink: Box<dyn Sink>,
         voice: Voice,
+        guard: Option<Arc<Guard>>,
     ) -> std::io::Result<Worker> {
         let (stop, stopped) = watch::channel(false);
         let (told, events) = mpsc::channel();
@@ -39,8 +41,15 @@ impl Worker {
                     .enable_all()
                     .build()
                     .map_err(|cause| RunError::Setup { what: "its runtime", cause })?;
-                // Nobody listens any more only when the pool itself is gone.
-                let tell = move |event| drop(told.send(event));
+                let tell = move |event| {
+                    match (&guard, &event) {
+                        (Some(guard), Event::Started { pid, .. }) => guard.watch(*pid),
+                        (Some(guard), Event::Ended { pid, .. }) => guard.forget(*pid),
+                        _ => {}
+                    }
+                    // Nobody listens any more only when the pool itself is gone.
+                    drop(told.send(event));
+                };
                 runtime.block_on(run::run(plan, sink, voice, tell, stopped))
             })?;
         Ok(Worker {
@@ -69,7 +78,9 @@ impl Worker {
 
     /// Whether it can take jobs: it runs, or is about to for the first time.
     pub(crate) fn is_ready(&self) -> bool {
-        self.leaving.is_none() && (self.pid.is_some() || !self.began) && !self.is_over()
+        // One that has ended is told of as ended only when its reports are stored, which may take a while.
+        let runs = self.pid.map_or(!self.began, is_alive);
+        self.leaving.is_none() && runs && !self.is_over()
     }
 
     /// Tells it to end, and waits for nothing.
@@ -106,6 +117,12 @@ impl Worker {
             })
         })
     }
+}
+
+/// Whether there is such a process, which is a child of ours: the dead are reaped at once.
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid).is_ok())
 }
 
 /// A pool that is dropped half-way leaves no worker behind.

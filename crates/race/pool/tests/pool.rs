@@ -82,7 +82,8 @@ impl House {
         let worker = build_go_source("pooled", WORKER, &BuildOptions::race());
         let plan =
             Plan::new(vec![worker.into(), word.into()], Spool::new(folder.path().join("spool")));
-        let plan = Plan { stop_timeout: Duration::from_secs(5), ..change(plan) };
+        let mut plan = change(plan);
+        plan.worker.stop_timeout = Duration::from_secs(5);
         let sinks = Box::new(|| Box::new(Nowhere) as Box<dyn Sink>);
         let pool = Pool::new(plan, sinks, Voice::new(None).unwrap());
         House { pool, events: Vec::new(), pauses: Vec::new(), _folder: folder }
@@ -180,7 +181,7 @@ fn a_worker_that_ends_in_good_order_is_started_again_without_growing_pauses() {
 #[test]
 fn a_program_that_is_not_there_is_said_and_tried_again_not_too_often() {
     let mut house = House::new("wait", |mut plan| {
-        plan.command[0] = "/nowhere/worker".into();
+        plan.worker.command[0] = "/nowhere/worker".into();
         Plan { most: 1, ..plan }
     });
     let failed =

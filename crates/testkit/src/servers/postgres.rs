@@ -2,7 +2,8 @@
 
 use super::{LONG, find, is_root, skipped, user};
 use crate::{Lock, Running, free_port, target_dir, temp_dir, wait_for};
-use std::os::unix::fs::chown;
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,6 +15,7 @@ pub struct PostgresServer {
     program: PathBuf,
     folder: tempfile::TempDir,
     port: u16,
+    options: Vec<&'static str>,
 }
 
 impl PostgresServer {
@@ -23,6 +25,22 @@ impl PostgresServer {
     /// When it does not start.
     #[track_caller]
     pub fn start() -> Option<PostgresServer> {
+        PostgresServer::start_as(&[], &[])
+    }
+
+    /// One that also speaks TLS, with a certificate and its key in PEM.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn start_with_tls(certificate: &str, key: &str) -> Option<PostgresServer> {
+        let files = [("cert.pem", certificate), ("key.pem", key)];
+        let options = ["-cssl=on", "-cssl_cert_file=../cert.pem", "-cssl_key_file=../key.pem"];
+        PostgresServer::start_as(&files, &options)
+    }
+
+    #[track_caller]
+    fn start_as(files: &[(&str, &str)], options: &[&'static str]) -> Option<PostgresServer> {
         let folders = versions();
         let (Some(program), Some(initdb)) = (find("postgres", &folders), find("initdb", &folders))
         else {
@@ -31,8 +49,12 @@ impl PostgresServer {
         };
         let (folder, port) = (owned_folder(), free_port());
         copy(&template(&initdb), folder.path());
-        let running = run(&program, folder.path(), port);
-        Some(PostgresServer { running, program, folder, port })
+        for (name, text) in files {
+            write_owned(&folder.path().join(name), text);
+        }
+        let options = options.to_vec();
+        let running = run(&program, folder.path(), port, &options);
+        Some(PostgresServer { running, program, folder, port, options })
     }
 
     /// `postgres://postgres@127.0.0.1:PORT/postgres`.
@@ -49,7 +71,7 @@ impl PostgresServer {
         self.running.kill();
         // Its children end when they notice; until then they keep a new one from starting.
         let _ = std::fs::remove_file(self.folder.path().join("data/postmaster.pid"));
-        self.running = run(&self.program, self.folder.path(), self.port);
+        self.running = run(&self.program, self.folder.path(), self.port, &self.options);
     }
 }
 
@@ -91,6 +113,15 @@ fn owned_folder() -> tempfile::TempDir {
     folder
 }
 
+/// Writes a file that nobody but that user reads.
+#[track_caller]
+fn write_owned(path: &Path, text: &str) {
+    let written = std::fs::write(path, text)
+        .and_then(|()| std::fs::set_permissions(path, Permissions::from_mode(0o600)))
+        .and_then(|()| owner().map_or(Ok(()), |owner| chown(path, Some(owner), None)));
+    written.unwrap_or_else(|cause| panic!("cannot write {}: {cause}", path.display()));
+}
+
 /// Copies a folder into another, with its owners.
 #[track_caller]
 fn copy(from: &Path, into: &Path) {
@@ -100,15 +131,17 @@ fn copy(from: &Path, into: &Path) {
 }
 
 #[track_caller]
-fn run(program: &Path, folder: &Path, port: u16) -> Running {
+fn run(program: &Path, folder: &Path, port: u16, options: &[&str]) -> Running {
     let port = format!("-p{port}");
     wait_for(LONG, "Postgres to start", || {
-        let running = Running::start(command(program, folder).args(["-Ddata", &port]).args([
+        let mut command = command(program, folder);
+        command.args(["-Ddata", &port]).args([
             "-clisten_addresses=127.0.0.1",
             "-cunix_socket_directories=",
             "-cfsync=off",
             "-cshared_buffers=16MB",
-        ]));
+        ]);
+        let running = Running::start(command.args(options));
         let ready = wait_for(LONG, "Postgres to be ready, or to end", || {
             let said = running.output();
             let ready = said.contains("ready to accept connections");

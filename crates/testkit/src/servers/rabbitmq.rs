@@ -23,6 +23,7 @@ pub struct RabbitServer {
 #[derive(Clone, Copy, Debug)]
 struct Ports {
     clients: u16,
+    tls: u16,
     nodes: u16,
     names: u16,
 }
@@ -54,9 +55,8 @@ impl RabbitServer {
         };
         let folder = temp_dir();
         copy(&template(&program, &epmd), folder.path());
-        let configured = std::fs::write(folder.path().join("rabbitmq.conf"), lines);
-        configured.unwrap_or_else(|cause| panic!("cannot write the configuration: {cause}"));
         let (names, ports) = name_service(&epmd);
+        configure(folder.path(), lines, ports);
         let running = run(&program, folder.path(), ports);
         Some(RabbitServer { running, _names: names, program, folder, ports })
     }
@@ -75,6 +75,29 @@ impl RabbitServer {
         self.running.kill();
         self.running = run(&self.program, self.folder.path(), self.ports);
     }
+
+    /// As [`RabbitServer::crash_and_restart`], with another configuration.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn restart_with(&mut self, lines: &str) {
+        configure(self.folder.path(), lines, self.ports);
+        self.crash_and_restart();
+    }
+
+    /// Where clients that speak TLS connect, if [`RabbitServer::start_with`] was told so for port
+    /// `{tls_port}`.
+    pub fn tls_url(&self) -> String {
+        format!("amqps://guest:guest@127.0.0.1:{}/%2f", self.ports.tls)
+    }
+}
+
+#[track_caller]
+fn configure(folder: &Path, lines: &str, ports: Ports) {
+    let lines = lines.replace("{tls_port}", &ports.tls.to_string());
+    let configured = std::fs::write(folder.join("rabbitmq.conf"), lines);
+    configured.unwrap_or_else(|cause| panic!("cannot write the configuration: {cause}"));
 }
 
 /// A node's database with nothing in it, made once: making one takes several times as long as copying one.
@@ -111,7 +134,8 @@ fn copy(from: &Path, into: &Path) {
 /// The name service, whose nodes all have the same name and do not see each other.
 #[track_caller]
 fn name_service(epmd: &Path) -> (Running, Ports) {
-    let ports = Ports { clients: free_port(), nodes: free_port(), names: free_port() };
+    let ports =
+        Ports { clients: free_port(), tls: free_port(), nodes: free_port(), names: free_port() };
     let names = ports.names.to_string();
     let names = Running::start(Command::new(epmd).args(["-port", &names, "-address", "127.0.0.1"]));
     wait_until(LONG, "epmd to listen", || {

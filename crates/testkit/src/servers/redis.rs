@@ -12,6 +12,7 @@ pub struct RedisServer {
     program: PathBuf,
     folder: tempfile::TempDir,
     port: u16,
+    options: Vec<String>,
 }
 
 impl RedisServer {
@@ -21,14 +22,24 @@ impl RedisServer {
     /// When it does not start.
     #[track_caller]
     pub fn start() -> Option<RedisServer> {
+        RedisServer::start_with(&[])
+    }
+
+    /// One with more options.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn start_with(options: &[&str]) -> Option<RedisServer> {
         let program = find("redis-server", &[]).or_else(|| find("valkey-server", &[]));
         let Some(program) = program else {
             skipped("redis-server", "redis-server");
             return None;
         };
         let (folder, port) = (temp_dir(), free_port());
-        let running = run(&program, &folder, port);
-        Some(RedisServer { running, program, folder, port })
+        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        let running = run(&program, &folder, port, &options);
+        Some(RedisServer { running, program, folder, port, options })
     }
 
     /// `redis://127.0.0.1:PORT/0`.
@@ -48,14 +59,15 @@ impl RedisServer {
     #[track_caller]
     pub fn crash_and_restart(&mut self) {
         self.running.kill();
-        self.running = run(&self.program, &self.folder, self.port);
+        self.running = run(&self.program, &self.folder, self.port, &self.options);
     }
 }
 
 #[track_caller]
-fn run(program: &PathBuf, folder: &tempfile::TempDir, port: u16) -> Running {
+fn run(program: &PathBuf, folder: &tempfile::TempDir, port: u16, options: &[String]) -> Running {
     let port = port.to_string();
-    let running = Running::start(Command::new(program).current_dir(folder.path()).args([
+    let mut command = Command::new(program);
+    command.current_dir(folder.path()).args([
         "--port",
         &port,
         "--bind",
@@ -66,7 +78,8 @@ fn run(program: &PathBuf, folder: &tempfile::TempDir, port: u16) -> Running {
         "yes",
         "--appendfsync",
         "always",
-    ]));
+    ]);
+    let running = Running::start(command.args(options));
     running.wait_for_line(LONG, "Ready to accept connections");
     running
 }

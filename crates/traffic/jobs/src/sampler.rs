@@ -44,7 +44,7 @@ pub enum Event {
         /// How long the broker took.
         took: Duration,
     },
-    /// The broker went away; it is asked again until it is back.
+    /// The broker went away, or refuses for another reason than before; it is asked again until it is back.
     Away(JobsError),
     /// It is back.
     Back,
@@ -229,6 +229,8 @@ async fn run<B: Broker>(
     let mut next_look = Instant::now();
     let mut next_pace = Instant::now() + PACE;
     let mut pause: Option<Duration> = None;
+    // Why the broker is away, as far as it was told: one that comes back may refuse for another reason.
+    let mut told: Vec<String> = Vec::new();
     loop {
         let outcome =
             turn(&mut broker, &mut gate, workers, &mut next_look, &mut summary, tell).await;
@@ -242,13 +244,17 @@ async fn run<B: Broker>(
         let wait = match outcome {
             Ok(idle) => {
                 if pause.take().is_some() {
+                    told.clear();
                     tell(Event::Back);
                 }
                 if idle { B::IDLE } else { Duration::ZERO }
             }
             Err(error) if error.may_pass() => {
                 let longer = pause.map_or(FIRST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE));
-                if pause.replace(longer).is_none() {
+                pause = Some(longer);
+                let why = said(&error);
+                if !told.contains(&why) {
+                    told.push(why);
                     tell(Event::Away(error));
                 }
                 longer
@@ -266,6 +272,12 @@ async fn run<B: Broker>(
     }
     end(&mut broker, &gate, workers, hand_back, &mut summary).await?;
     Ok(summary)
+}
+
+/// An error and why it came to be, in words.
+fn said(error: &JobsError) -> String {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    format!("{error}: {}", cause.unwrap_or_default())
 }
 
 /// One step, and a look when it is time for one; `true` when there was nothing to do.

@@ -39,6 +39,7 @@ pub(super) fn plan(
         memory: config.run.memory.map(|bytes| bytes.0),
         spool: kept.spool(),
         launcher: crate::launcher()?,
+        guard: crate::guard(std::time::Duration::from_secs(10))?,
         catch: catch.transpose()?,
         jobs,
         load,

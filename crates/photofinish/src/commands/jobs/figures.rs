@@ -36,8 +36,12 @@ impl Figures {
                 steps.took += *took;
             }
             Event::Mode(mode) => steps.paused = *mode != SAMPLING,
-            Event::Away(_) => steps.away += 1,
-            Event::Ready | Event::HandedBack(_) | Event::Back => {}
+            Event::Away(_) => {
+                // Told again when it refuses for another reason, and away only once.
+                steps.away += u64::from(!std::mem::replace(&mut steps.is_away, true));
+            }
+            Event::Back => steps.is_away = false,
+            Event::Ready | Event::HandedBack(_) => {}
         }
     }
 

@@ -11,7 +11,6 @@ use photofinish_supervise::program::Program;
 use photofinish_supervise::run::{RunError, Voice};
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::time::Duration;
 
 /// Workers of ours.
 pub(super) struct Supervised {
@@ -27,23 +26,24 @@ impl Supervised {
     ///
     /// # Errors
     /// There is no such program.
-    pub(super) fn new(plan: Plan, queue: &Queue, place: &Place) -> anyhow::Result<Supervised> {
+    pub(super) fn new(
+        plan: Plan,
+        queue: &Queue,
+        place: &Place,
+        voice: Voice,
+    ) -> anyhow::Result<Supervised> {
         // Now, rather than again and again once jobs wait for it.
-        let name = plan.command.first().cloned().unwrap_or_default();
+        let name = plan.worker.command.first().cloned().unwrap_or_default();
         Program::find(&name).map_err(RunError::from).map_err(|error| {
             let hint = error.hint();
             crate::output::error::hinted(error, hint)
         })?;
-        let ours = |fd: std::os::fd::BorrowedFd<'_>| {
-            Ok::<_, std::io::Error>(File::from(fd.try_clone_to_owned()?))
-        };
-        let voice = Voice::new(Some(ours(std::io::stderr().as_fd())?))?;
-        let plan = Plan {
-            launcher: crate::launcher()?,
-            // And so an empty stdin, which several processes could not share.
-            stdout: Some(ours(std::io::stdout().as_fd())?),
-            ..plan
-        };
+        let stdout = std::io::stdout().as_fd().try_clone_to_owned()?;
+        let mut plan = plan;
+        plan.worker.launcher = crate::launcher()?;
+        // And so an empty stdin, which several processes could not share.
+        plan.worker.stdout = Some(File::from(stdout).into());
+        plan.guard = crate::guard(plan.worker.stop_timeout)?;
         text::planned(&plan).iter().for_each(|line| voice.say(line));
         let every = queue.every;
         let (store, queue) = (place.store.clone(), queue.clone());
@@ -68,7 +68,6 @@ impl Supervised {
     /// Says what they came to.
     pub(super) fn end(self) {
         self.voice.say(text::ended(&self.pool.totals()));
-        self.voice.flush(Duration::from_secs(5));
     }
 }
 

@@ -15,11 +15,12 @@ import (
 type jets struct{ stream jetstream.JetStream }
 
 func connectNats(url string) (client, error) {
-	connection, err := nats.Connect(url)
+	// The machine may have much else to do.
+	connection, err := nats.Connect(url, nats.Timeout(time.Minute))
 	if err != nil {
 		return nil, err
 	}
-	stream, err := jetstream.New(connection)
+	stream, err := jetstream.New(connection, jetstream.WithDefaultTimeout(time.Minute))
 	return &jets{stream}, err
 }
 
@@ -38,7 +39,9 @@ func (j *jets) produce(queue string, number int) error {
 
 func (j *jets) work(queue string, handle func(string, string) bool) error {
 	ctx := context.Background()
-	config := jetstream.ConsumerConfig{Durable: "workers", AckPolicy: jetstream.AckExplicitPolicy, MaxDeliver: 2}
+	config := jetstream.ConsumerConfig{
+		Durable: "workers", AckPolicy: jetstream.AckExplicitPolicy, MaxDeliver: 2, AckWait: 5 * time.Minute,
+	}
 	consumer, err := j.stream.CreateOrUpdateConsumer(ctx, queue, config)
 	for errors.Is(err, jetstream.ErrStreamNotFound) {
 		time.Sleep(50 * time.Millisecond)

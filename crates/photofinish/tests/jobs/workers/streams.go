@@ -19,6 +19,8 @@ func connectStreams(url string) (client, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The machine may have much else to do, and what is asked again is there twice.
+	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = time.Minute, time.Minute, time.Minute
 	return &streams{redis.NewClient(options)}, nil
 }
 

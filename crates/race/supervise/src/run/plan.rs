@@ -6,10 +6,11 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What to run, and how.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// The program and its arguments.
     pub command: Vec<OsString>,
@@ -18,7 +19,7 @@ pub struct Plan {
     /// Its working folder, if not ours.
     pub folder: Option<PathBuf>,
     /// Its stdout, if not ours (then its stdin is empty, too).
-    pub stdout: Option<File>,
+    pub stdout: Option<Arc<File>>,
     /// Where reports wait until they are stored.
     pub spool: Spool,
     /// The role its findings are filed under: `canary`, `mirror`, `jobs`, `load`, `test`.

@@ -31,6 +31,10 @@ pub(super) const NOT_FOUND: u16 = 404;
 pub(super) const RESOURCE_LOCKED: u16 = 405;
 pub(super) const PRECONDITION_FAILED: u16 = 406;
 
+/// RabbitMQ's alarms: <https://www.rabbitmq.com/docs/alarms>.
+const BLOCKED: &str =
+    "it takes no jobs while its memory or disk is full (an alarm; `rabbitmq-diagnostics alarms`)";
+
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// A server, by a connection that comes back.
@@ -194,8 +198,14 @@ impl Line {
         match outcome {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(cause)) => Err(self.failed(doing, cause.into())),
+            Err(_) if self.is_blocked() => Err(self.failed(doing, BLOCKED.into())),
             Err(late) => Err(self.failed(doing, late.into())),
         }
+    }
+
+    /// Whether the broker has said that it takes nothing just now (`connection.blocked`).
+    fn is_blocked(&self) -> bool {
+        self.connected.as_ref().is_some_and(|(connection, _)| connection.status().blocked())
     }
 
     /// Waits for what is asked, not for ever.

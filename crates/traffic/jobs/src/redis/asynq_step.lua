@@ -57,8 +57,6 @@ while done < batch do
   end
   done = done + 1
 end
-count(state, 'position', moved)
-count(state, 'race', raced)
-count(state, 'no_room', no_room)
+count_step(state, moved, raced, no_room)
 count(state, 'put_off', put_off)
 return done

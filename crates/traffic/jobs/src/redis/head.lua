@@ -11,3 +11,10 @@ end
 local function count(state, field, more)
   if more > 0 then redis.call('HINCRBY', state, field, more) end
 end
+
+-- What a step came to.
+local function count_step(state, moved, raced, no_room)
+  count(state, 'position', moved)
+  count(state, 'race', raced)
+  count(state, 'no_room', no_room)
+end

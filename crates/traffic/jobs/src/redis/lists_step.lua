@@ -23,7 +23,5 @@ while moved < batch do
     no_room = no_room + 1
   end
 end
-count(state, 'position', moved)
-count(state, 'race', raced)
-count(state, 'no_room', no_room)
+count_step(state, moved, raced, no_room)
 return moved

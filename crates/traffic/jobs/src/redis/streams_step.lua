@@ -30,8 +30,6 @@ for _, entry in ipairs(redis.call('XRANGE', source, '(' .. last, '+', 'COUNT', b
     no_room = no_room + 1
   end
 end
-count(state, 'position', moved)
-count(state, 'race', raced)
-count(state, 'no_room', no_room)
+count_step(state, moved, raced, no_room)
 if refused and moved == 0 then return redis.error_reply('ERR entry ' .. refused .. ' cannot be added to another stream') end
 return moved

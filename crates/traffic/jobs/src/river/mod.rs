@@ -13,14 +13,16 @@
 mod sql;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use crate::broker::{Broker, HandBack, HandedBack, InFlight, Look, Pace, Undone, When, Wish};
 use crate::error::JobsError;
 use crate::plan::Plan;
 use std::time::{Duration, SystemTime};
+use tls::Tls;
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls, Row};
+use tokio_postgres::{Client, Config, Row};
 
 /// How long the trigger goes on choosing after a sampler last said so.
 const LEASE: &str = "10 seconds";
@@ -34,6 +36,7 @@ const BATCH: i64 = 100;
 /// A table `river_job`.
 pub(crate) struct River {
     config: Config,
+    tls: Tls,
     place: String,
     source: String,
     race: String,
@@ -49,13 +52,11 @@ type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl River {
     pub(crate) async fn open(plan: &Plan) -> Result<River, JobsError> {
-        let mut config: Config = plan
-            .url
-            .parse()
-            .map_err(|cause: tokio_postgres::Error| JobsError::Url { cause: cause.into() })?;
+        let (mut config, tls) = tls::parse(&plan.url).map_err(|cause| JobsError::Url { cause })?;
         config.connect_timeout(PATIENCE).application_name("photofinish jobs");
         let mut river = River {
             config,
+            tls,
             place: plan.place(),
             source: plan.source.clone(),
             race: plan.race.clone(),
@@ -73,10 +74,11 @@ impl River {
         if self.connected.as_ref().is_none_or(|(client, _)| client.is_closed()) {
             let connect =
                 |cause| JobsError::Connect { broker: "Postgres", place: self.place.clone(), cause };
-            let (client, line) = match timeout(PATIENCE, self.config.connect(NoTls)).await {
-                Ok(connected) => connected.map_err(|cause| connect(cause.into()))?,
-                Err(late) => return Err(connect(late.into())),
-            };
+            let (client, line) =
+                match timeout(PATIENCE, self.config.connect(self.tls.clone())).await {
+                    Ok(connected) => connected.map_err(|cause| connect(cause.into()))?,
+                    Err(late) => return Err(connect(late.into())),
+                };
             tokio::spawn(line);
             let found = client.query_opt(sql::SCHEMA, &[]).await;
             let found = found.map_err(|cause| self.failed("find river_job", cause.into()))?;

@@ -49,7 +49,7 @@ fn with_river(test: impl AsyncFnOnce(&mut House)) {
 }
 
 async fn connect(url: &str) -> Client {
-    let (client, line) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    let (client, line) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(line);
     client
 }
