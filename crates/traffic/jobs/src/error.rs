@@ -69,12 +69,19 @@ impl JobsError {
                 "check that its folder can be written; the file is made by the first `photofinish jobs`"
                     .to_owned(),
             ),
+            JobsError::Connect { cause, .. } if words(cause.as_ref()).contains("certificate") => Some(
+                "name a file with the authority that signed it: SSL_CERT_FILE=ca.pem (for Postgres also sslrootcert in `url`)"
+                    .to_owned(),
+            ),
             JobsError::Connect { broker, .. } => {
                 Some(format!("check that {broker} runs there, and that `url` names it"))
             }
-            JobsError::Ask { cause, .. } => is_forbidden(&cause.to_string()).then(|| {
-                "give the user of `url` the rights that docs/jobs.md names".to_owned()
-            }),
+            JobsError::Ask { cause, .. } if is_forbidden(&words(cause.as_ref())) => {
+                Some("give the user of `url` the rights that docs/jobs.md names".to_owned())
+            }
+            JobsError::Ask { broker, place, .. } => Some(format!(
+                "see what {broker} at {place} has in its log, and run it again: whatever was under way is whole or not begun"
+            )),
             JobsError::Unsuited { hint, .. } => Some((*hint).to_owned()),
         }
     }
@@ -85,8 +92,49 @@ impl JobsError {
     }
 }
 
+/// An error and its causes, in small letters.
+fn words(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    words.to_ascii_lowercase()
+}
+
 /// Whether a broker's words mean that somebody may not.
 fn is_forbidden(said: &str) -> bool {
-    let said = said.to_ascii_lowercase();
-    ["permission", "noperm", "access_refused", "not allowed"].iter().any(|word| said.contains(word))
+    ["permission", "noperm", "access_refused", "not allowed to", "not_allowed"]
+        .iter()
+        .any(|word| said.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::JobsError;
+
+    #[test]
+    fn what_to_do_next_follows_from_what_went_wrong() {
+        let place = || "db:1".to_owned();
+        let connect = |cause: &str| JobsError::Connect {
+            broker: "Redis",
+            place: place(),
+            cause: std::io::Error::other(cause.to_owned()).into(),
+        };
+        let ask = |cause: &str| JobsError::Ask {
+            broker: "Redis",
+            place: place(),
+            doing: "move jobs",
+            cause: cause.into(),
+        };
+        for (error, next) in [
+            (connect("invalid peer certificate: UnknownIssuer"), "SSL_CERT_FILE"),
+            (connect("Connection refused"), "check that Redis runs there"),
+            (ask("NOPERM this user has no permissions"), "rights"),
+            (ask("OOM command not allowed when used memory > 'maxmemory'"), "Redis at db:1"),
+        ] {
+            assert!(error.hint().unwrap().contains(next), "{error:?}: {:?}", error.hint());
+        }
+    }
 }
