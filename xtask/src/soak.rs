@@ -83,6 +83,11 @@ const SOAKS: &[(&str, How, &str)] = &[
         "[--broker X] SIGKILL of the jobs sampler, 100 times a broker: each job in one queue, at its place",
     ),
     (
+        "serve-kills",
+        How::Tests { package: "photofinish", word: "none_is_lost_and_none_doubled" },
+        "SIGKILL of serve, and of its Postgres, 100 times each under load: none lost, none doubled",
+    ),
+    (
         "catch-kills",
         How::Own(catch_kills::catch_kills),
         "[--kills 200] SIGKILL of catch at random moments under load: the service loses nothing",

@@ -12,16 +12,15 @@ use photofinish_dashboard::client::Client;
 use photofinish_dashboard::wire::{BuildJson, RecordedJson, SightingJson};
 use photofinish_model::Fingerprint;
 use photofinish_store::json::RaceJson;
-use photofinish_store::{Campaign, Job, NewSighting, OwnerRules, Source, Store};
+use photofinish_store::{Campaign, Job, NewSighting, OwnerRules, Source, Store, StorePlace};
 use photofinish_supervise::{Delivered, Sighted, Sink, SinkError};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Delivers to the findings in one file, to a `serve`, or to both.
+/// Delivers to findings in one place, to a `serve`, or to both.
 #[derive(Debug, Default)]
 pub(crate) struct StoreSink {
-    path: Option<PathBuf>,
+    place: Option<StorePlace>,
     owner_rules: Option<OwnerRules>,
     store: Option<Store>,
     remote: Option<Remote>,
@@ -35,14 +34,14 @@ pub(crate) struct Remote {
 }
 
 impl StoreSink {
-    /// Delivers to the findings at `path`.
-    pub(crate) fn new(path: PathBuf) -> StoreSink {
-        StoreSink { path: Some(path), ..StoreSink::default() }
+    /// Delivers to the findings at `place`.
+    pub(crate) fn new(place: impl Into<StorePlace>) -> StoreSink {
+        StoreSink { place: Some(place.into()), ..StoreSink::default() }
     }
 
-    /// Delivers to the findings at `path` if there is one, and to `remote` if there is one.
-    pub(crate) fn to(path: Option<PathBuf>, remote: Option<Remote>) -> StoreSink {
-        StoreSink { path, remote, ..StoreSink::default() }
+    /// Delivers to the findings at `place` if there is one, and to `remote` if there is one.
+    pub(crate) fn to(place: Option<StorePlace>, remote: Option<Remote>) -> StoreSink {
+        StoreSink { place, remote, ..StoreSink::default() }
     }
 
     /// The same, working out owners by `rules`.
@@ -53,7 +52,7 @@ impl StoreSink {
 
     /// Another one, into the same findings.
     pub(crate) fn another(&self) -> StoreSink {
-        StoreSink::to(self.path.clone(), self.remote.clone())
+        StoreSink::to(self.place.clone(), self.remote.clone())
             .with_owner_rules(self.owner_rules.clone())
     }
 
@@ -76,12 +75,12 @@ impl StoreSink {
         &mut self,
         what: impl FnOnce(&mut Store) -> anyhow::Result<T>,
     ) -> Result<Option<T>, SinkError> {
-        let Some(path) = &self.path else { return Ok(None) };
+        let Some(place) = &self.place else { return Ok(None) };
         let attempt = || {
             let mut store = match self.store.take() {
                 Some(store) => store,
                 None => {
-                    let mut store = Store::open(path)?;
+                    let mut store = Store::open(place)?;
                     store.set_owner_rules(self.owner_rules.clone());
                     store
                 }

@@ -2,13 +2,12 @@
 //!
 //! Start at [`Store::record_campaign`] and [`Store::campaigns`].
 
+use crate::database::{DatabaseError, Row, values};
 use crate::error::StoreError;
 use crate::open::Store;
 use crate::read::{from_millis, unsigned};
 use jiff::Timestamp;
 use photofinish_model::Fingerprint;
-use rusqlite::types::Type;
-use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
 /// A hunt or a catch that ended.
@@ -49,26 +48,27 @@ impl Store {
     /// # Errors
     /// It could not be written.
     pub fn record_campaign(&mut self, campaign: &Campaign) -> Result<(), StoreError> {
-        let json = |value: serde_json::Result<String>| {
-            value.map_err(|cause| rusqlite::Error::ToSqlConversionFailure(cause.into()))
-        };
         let write = || {
-            self.connection.execute(
-                "INSERT OR REPLACE INTO campaign (id, kind, service, host, started, ended, found, figures)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                params![
-                    campaign.id,
-                    campaign.kind,
-                    campaign.service,
-                    campaign.host,
+            let transaction = self.database.begin()?;
+            transaction.write(
+                "INSERT INTO campaign (id, kind, service, host, started, ended, found, figures)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                 ON CONFLICT (id) DO UPDATE SET kind = ?2, service = ?3, host = ?4, started = ?5,
+                     ended = ?6, found = ?7, figures = ?8",
+                values![
+                    &campaign.id,
+                    &campaign.kind,
+                    &campaign.service,
+                    &campaign.host,
                     campaign.started.as_millisecond(),
                     campaign.ended.as_millisecond(),
-                    json(serde_json::to_string(&campaign.found))?,
-                    json(serde_json::to_string(&campaign.figures))?,
+                    serde_json::to_string(&campaign.found)?,
+                    serde_json::to_string(&campaign.figures)?,
                 ],
-            )
+            )?;
+            transaction.commit()
         };
-        write().map(|_| ()).map_err(self.error("record"))
+        write().map_err(self.error("record"))
     }
 
     /// Campaigns, the one that ended last in front, and how many there are.
@@ -82,16 +82,14 @@ impl Store {
     ) -> Result<(u64, Vec<Campaign>), StoreError> {
         let [offset, limit] = [offset, limit].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
         let read = || {
-            let total: i64 =
-                self.connection.query_row("SELECT count(*) FROM campaign", [], |row| row.get(0))?;
-            let campaigns = self
-                .connection
-                .prepare_cached(
-                    "SELECT id, kind, service, host, started, ended, found, figures FROM campaign
-                     ORDER BY ended DESC, id LIMIT ?1 OFFSET ?2",
-                )?
-                .query_map(params![limit, offset], campaign)?
-                .collect::<rusqlite::Result<Vec<_>>>()?;
+            let total =
+                self.database.one("SELECT count(*) FROM campaign", &[], |row| row.get(0))?;
+            let campaigns = self.database.rows(
+                "SELECT id, kind, service, host, started, ended, found, figures FROM campaign
+                 ORDER BY ended DESC, id LIMIT ?1 OFFSET ?2",
+                values![limit, offset],
+                campaign,
+            )?;
             Ok((unsigned(total), campaigns))
         };
         read().map_err(self.error("read"))
@@ -102,21 +100,14 @@ impl Store {
     /// # Errors
     /// It could not be read.
     pub fn title(&self, fingerprint: &Fingerprint) -> Result<Option<String>, StoreError> {
-        self.connection
-            .prepare_cached("SELECT title FROM finding WHERE fingerprint = ?1")
-            .and_then(|mut statement| {
-                statement.query_row([fingerprint.as_str()], |row| row.get(0)).optional()
-            })
+        let sql = "SELECT title FROM finding WHERE fingerprint = ?1";
+        self.database
+            .row(sql, values![fingerprint.as_str()], |row| row.get(0))
             .map_err(self.error("read"))
     }
 }
 
-fn campaign(row: &Row<'_>) -> rusqlite::Result<Campaign> {
-    let wrong = |column: usize| {
-        move |cause: serde_json::Error| {
-            rusqlite::Error::FromSqlConversionFailure(column, Type::Text, cause.into())
-        }
-    };
+fn campaign(row: &Row) -> Result<Campaign, DatabaseError> {
     let (found, figures): (String, String) = (row.get(6)?, row.get(7)?);
     Ok(Campaign {
         id: row.get(0)?,
@@ -125,7 +116,7 @@ fn campaign(row: &Row<'_>) -> rusqlite::Result<Campaign> {
         host: row.get(3)?,
         started: from_millis(row.get(4)?),
         ended: from_millis(row.get(5)?),
-        found: serde_json::from_str(&found).map_err(wrong(6))?,
-        figures: serde_json::from_str(&figures).map_err(wrong(7))?,
+        found: serde_json::from_str(&found)?,
+        figures: serde_json::from_str(&figures)?,
     })
 }

@@ -2,13 +2,13 @@
 //!
 //! Which decision leads where is `lifecycle`'s to say. Start at [`Store::change`].
 
+use crate::database::{Database, DatabaseError, values};
 use crate::error::StoreError;
 use crate::lifecycle::{Event, State, next};
 use crate::open::Store;
 use crate::read::{json_error, state_at, word};
 use jiff::Timestamp;
 use photofinish_model::Fingerprint;
-use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
 /// What was decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,10 +70,7 @@ impl Store {
         decision: &Decision,
     ) -> Result<Vec<Changed>, StoreError> {
         let error = self.error("change");
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(&error)?;
+        let transaction = self.database.begin().map_err(&error)?;
         let mut changes = Vec::new();
         for fingerprint in fingerprints {
             let (id, from) = current(&transaction, fingerprint, decision.at, &error)?;
@@ -128,23 +125,15 @@ impl Action {
 
 /// The row of a finding and its state at `at`.
 fn current(
-    transaction: &Transaction<'_>,
+    database: &Database,
     fingerprint: &Fingerprint,
     at: Timestamp,
-    error: impl Fn(rusqlite::Error) -> StoreError,
+    error: impl Fn(DatabaseError) -> StoreError,
 ) -> Result<(i64, State), StoreError> {
-    let found: Option<(i64, String)> = transaction
-        .prepare_cached(concat!(
-            "SELECT id, ",
-            state_at!("?2"),
-            " FROM finding WHERE fingerprint = ?1"
-        ))
-        .and_then(|mut statement| {
-            statement
-                .query_row(params![fingerprint.as_str(), at.as_millisecond()], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
-                })
-                .optional()
+    let sql = concat!("SELECT id, ", state_at!("?2"), " FROM finding WHERE fingerprint = ?1");
+    let found: Option<(i64, String)> = database
+        .row(sql, values![fingerprint.as_str(), at.as_millisecond()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
         })
         .map_err(error)?;
     let (id, state) = found.ok_or_else(|| StoreError::Unknown { id: fingerprint.to_string() })?;
@@ -152,12 +141,12 @@ fn current(
 }
 
 fn move_to(
-    transaction: &Transaction<'_>,
+    database: &Database,
     id: i64,
     to: State,
     action: &Action,
     at: Timestamp,
-) -> rusqlite::Result<()> {
+) -> Result<(), DatabaseError> {
     let muted_until = match action {
         Action::Mute { until } => Some(until.as_millisecond()),
         _ => None,
@@ -166,49 +155,44 @@ fn move_to(
         Action::Fix { fixed_in } => (Some(at.as_millisecond()), fixed_in.as_deref()),
         _ => (None, None),
     };
-    transaction
-        .prepare_cached(
-            "UPDATE finding SET state = ?2, muted_until = ?3, closed_at = ?4, fixed_in = ?5
-             WHERE id = ?1",
-        )?
-        .execute(params![id, to.word(), muted_until, closed_at, fixed_in])?;
-    Ok(())
+    database.write(
+        "UPDATE finding SET state = ?2, muted_until = ?3, closed_at = ?4, fixed_in = ?5 WHERE id = ?1",
+        values![id, to.word(), muted_until, closed_at, fixed_in],
+    )
 }
 
 fn assign(
-    transaction: &Transaction<'_>,
+    database: &Database,
     id: i64,
     owners: &str,
     by_person: bool,
-) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached("UPDATE finding SET owners = ?2, owners_assigned = ?3 WHERE id = ?1")?
-        .execute(params![id, owners, by_person])?;
-    Ok(())
+) -> Result<(), DatabaseError> {
+    database.write(
+        "UPDATE finding SET owners = ?2, owners_assigned = ?3 WHERE id = ?1",
+        values![id, owners, by_person],
+    )
 }
 
 fn write_history(
-    transaction: &Transaction<'_>,
+    database: &Database,
     id: i64,
     from: State,
     to: State,
     action: &Action,
     decision: &Decision,
-) -> rusqlite::Result<()> {
+) -> Result<(), DatabaseError> {
     let parts = [action.note(), decision.why.clone()];
     let why: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-    transaction
-        .prepare_cached(
-            "INSERT INTO change (finding, at, from_state, to_state, who, why)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
+    database.write(
+        "INSERT INTO change (finding, at, from_state, to_state, who, why)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        values![
             id,
             decision.at.as_millisecond(),
             from.word(),
             to.word(),
-            decision.by,
+            &decision.by,
             why.join(": ")
-        ])?;
-    Ok(())
+        ],
+    )
 }

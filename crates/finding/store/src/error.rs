@@ -1,9 +1,11 @@
 //! What can go wrong with the findings, and what to do about it.
 
+use crate::database::{DatabaseError, Trouble};
 use crate::lifecycle::Refused;
+use crate::place::StorePlace;
 use photofinish_model::{Fingerprint, UnknownWord};
 use rusqlite::ErrorCode;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Why findings could not be read or written. Whatever was recorded before is still there: each
 /// change is one transaction.
@@ -27,73 +29,90 @@ pub enum StoreError {
         #[source]
         cause: std::io::Error,
     },
-    /// The file holds something else.
-    #[error("{} does not hold findings: {what}", path.display())]
+    /// There is something else.
+    #[error("{place} does not hold findings: {what}")]
     Foreign {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        place: StorePlace,
         /// What it holds.
         what: String,
     },
-    /// The file was written by a later photofinish.
+    /// It was written by a later photofinish.
     #[error(
-        "the findings at {} are of a newer photofinish (schema {found}, this one knows {known})",
-        path.display()
+        "the findings at {place} are of a newer photofinish (schema {found}, this one knows {known})"
     )]
     Newer {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        place: StorePlace,
         /// Its schema.
         found: i64,
         /// The schema this program writes.
         known: i64,
     },
-    /// The file is damaged.
-    #[error("the findings at {} are damaged", path.display())]
+    /// It is damaged.
+    #[error("the findings at {place} are damaged")]
     Damaged {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        place: StorePlace,
         /// Why.
         #[source]
-        cause: rusqlite::Error,
+        cause: DatabaseError,
     },
     /// No room left.
-    #[error("no room to write the findings at {}", path.display())]
+    #[error("no room to write the findings at {place}")]
     Full {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        place: StorePlace,
         /// Why.
         #[source]
-        cause: rusqlite::Error,
+        cause: DatabaseError,
     },
-    /// Another process kept the file locked for too long.
-    #[error("the findings at {} are locked by another process", path.display())]
+    /// Others wrote for too long.
+    #[error("the findings at {place} are locked by others")]
     Busy {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        place: StorePlace,
         /// Why.
         #[source]
-        cause: rusqlite::Error,
+        cause: DatabaseError,
     },
-    /// The file, or its folder, must not be written.
-    #[error("the findings at {} cannot be written", path.display())]
+    /// It must not be written: the file or its folder, or the tables.
+    #[error("the findings at {place} cannot be written")]
     ReadOnly {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        place: StorePlace,
         /// Why.
         #[source]
-        cause: rusqlite::Error,
+        cause: DatabaseError,
+    },
+    /// Nobody can be reached there, or nobody answers any more.
+    #[error("cannot reach the findings at {place}")]
+    Away {
+        /// Where.
+        place: StorePlace,
+        /// Why.
+        #[source]
+        cause: DatabaseError,
+    },
+    /// Nobody is let in with this address.
+    #[error("cannot use the findings at {place}")]
+    NotLetIn {
+        /// Where.
+        place: StorePlace,
+        /// Why.
+        #[source]
+        cause: DatabaseError,
     },
     /// Anything else.
-    #[error("cannot {doing} the findings at {}", path.display())]
-    Sqlite {
+    #[error("cannot {doing} the findings at {place}")]
+    Database {
         /// `open`, `read`, `record`, …
         doing: &'static str,
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        place: StorePlace,
         /// Why.
         #[source]
-        cause: rusqlite::Error,
+        cause: DatabaseError,
     },
     /// No finding has an id that begins so.
     #[error("no finding `{id}`")]
@@ -146,8 +165,13 @@ impl StoreError {
                 "give the file with --store, or hunt for races first: photofinish hunt".to_owned()
             }
             StoreError::NoPlace => "say where with --store PATH or PHOTOFINISH_STORE".to_owned(),
-            StoreError::Folder { .. } | StoreError::ReadOnly { .. } => {
+            StoreError::Folder { .. }
+            | StoreError::ReadOnly { place: StorePlace::File(_), .. } => {
                 "choose a file you may write with --store PATH or PHOTOFINISH_STORE".to_owned()
+            }
+            StoreError::Foreign { place: StorePlace::Postgres(_), .. } => {
+                "nothing was changed in it; make a database of its own (CREATE DATABASE findings), or \
+                 name a schema of its own: ?options=-csearch_path%3Dfindings".to_owned()
             }
             StoreError::Foreign { .. } => {
                 "nothing was changed in it; choose another file with --store PATH".to_owned()
@@ -155,10 +179,24 @@ impl StoreError {
             StoreError::Newer { .. } => {
                 "update photofinish; nothing was changed in the file".to_owned()
             }
-            StoreError::Damaged { path, .. } => format!(
-                "keep a copy, then save what can be read: sqlite3 {} .recover | sqlite3 findings-recovered.db",
-                path.display()
+            StoreError::Damaged { place: StorePlace::Postgres(_), .. } => {
+                "see what the server's log says, and restore it from a backup".to_owned()
+            }
+            StoreError::Damaged { place, .. } => format!(
+                "keep a copy, then save what can be read: sqlite3 {place} .recover | sqlite3 findings-recovered.db"
             ),
+            StoreError::ReadOnly { place: StorePlace::Postgres(_), .. } => {
+                "give the user the right to make and write tables there, and name the server that \
+                 takes writes".to_owned()
+            }
+            StoreError::Away { .. } => {
+                "see that the server runs and can be reached from here; what was not recorded is sent \
+                 again".to_owned()
+            }
+            StoreError::NotLetIn { .. } => {
+                "the address reads postgres://USER@HOST:5432/DATABASE, the password is in PGPASSWORD"
+                    .to_owned()
+            }
             StoreError::Full { .. } => {
                 "free some space and try again; what was recorded before is still there".to_owned()
             }
@@ -178,29 +216,34 @@ impl StoreError {
             StoreError::Word { .. } | StoreError::Json { .. } => {
                 "it may be of a newer photofinish: update".to_owned()
             }
-            StoreError::Sqlite { cause, .. } => match cause.sqlite_error_code() {
-                Some(ErrorCode::CannotOpen) => {
-                    "check that it is a file, and that you may write it and its folder".to_owned()
-                }
-                _ => return None,
-            },
+            StoreError::Database { cause: DatabaseError::Sqlite(cause), .. }
+                if cause.sqlite_error_code() == Some(ErrorCode::CannotOpen) =>
+            {
+                "check that it is a file, and that you may write it and its folder".to_owned()
+            }
+            StoreError::Database { .. } => return None,
         })
     }
 
-    /// The error for what SQLite said while `doing` something with the file at `path`.
-    pub(crate) fn from_sqlite(doing: &'static str, path: &Path, cause: rusqlite::Error) -> Self {
-        let path = path.to_owned();
-        match cause.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => {
-                StoreError::Foreign { path, what: "it is not a SQLite database".to_owned() }
+    /// The whole place is in trouble, rather than what was asked of it: to try again later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, StoreError::Away { .. } | StoreError::Busy { .. } | StoreError::Full { .. })
+    }
+
+    /// The error for what the database said while `doing` something with the findings at `place`.
+    pub(crate) fn of(doing: &'static str, place: &StorePlace, cause: DatabaseError) -> Self {
+        let place = place.clone();
+        match cause.trouble() {
+            Trouble::Foreign => {
+                StoreError::Foreign { place, what: "it is not a SQLite database".to_owned() }
             }
-            Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged { path, cause },
-            Some(ErrorCode::DiskFull) => StoreError::Full { path, cause },
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                StoreError::Busy { path, cause }
-            }
-            Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { path, cause },
-            _ => StoreError::Sqlite { doing, path, cause },
+            Trouble::Damaged => StoreError::Damaged { place, cause },
+            Trouble::Full => StoreError::Full { place, cause },
+            Trouble::Busy => StoreError::Busy { place, cause },
+            Trouble::ReadOnly => StoreError::ReadOnly { place, cause },
+            Trouble::Away => StoreError::Away { place, cause },
+            Trouble::Refused => StoreError::NotLetIn { place, cause },
+            Trouble::Other => StoreError::Database { doing, place, cause },
         }
     }
 }

@@ -4,11 +4,11 @@
 //! where it is one, that is the job. Kept apart from the sighting, since they are asked for elsewhere and
 //! may not be had.
 
+use crate::database::{DatabaseError, values};
 use crate::error::StoreError;
 use crate::open::Store;
 use crate::read::from_millis;
 use jiff::Timestamp;
-use rusqlite::{TransactionBehavior, params};
 
 /// The jobs kept of a finding.
 const KEPT: i64 = 20;
@@ -43,45 +43,39 @@ impl Store {
     /// They could not be written; then none was.
     pub fn link_jobs(&mut self, key: &str, jobs: &[Job]) -> Result<(), StoreError> {
         let error = self.error("record");
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(&error)?;
-        let write = || -> rusqlite::Result<()> {
+        let transaction = self.database.begin().map_err(&error)?;
+        let write = || {
             for job in jobs {
-                transaction
-                    .prepare_cached(
-                        "INSERT OR IGNORE INTO job (finding, sighting, at, queue, name, kind, among)
-                         SELECT finding, key, at, ?2, ?3, ?4, ?5 FROM sighting WHERE key = ?1",
-                    )?
-                    .execute(params![
+                transaction.write(
+                    "INSERT INTO job (finding, sighting, at, queue, name, kind, among)
+                     SELECT finding, key, at, ?2, ?3, ?4, ?5 FROM sighting WHERE key = ?1
+                     ON CONFLICT DO NOTHING",
+                    values![
                         key,
-                        job.queue,
-                        job.id,
+                        &job.queue,
+                        &job.id,
                         job.kind.as_deref().unwrap_or(""),
                         u32::try_from(jobs.len()).unwrap_or(u32::MAX),
-                    ])?;
+                    ],
+                )?;
             }
-            transaction
-                .prepare_cached(
-                    "DELETE FROM job WHERE finding = (SELECT finding FROM sighting WHERE key = ?1)
-                     AND id NOT IN (SELECT job.id FROM job JOIN sighting USING (finding) WHERE key = ?1
-                                    ORDER BY job.at DESC, job.id DESC LIMIT ?2)",
-                )?
-                .execute(params![key, KEPT])?;
-            Ok(())
+            transaction.write(
+                "DELETE FROM job WHERE finding = (SELECT finding FROM sighting WHERE key = ?1)
+                 AND id NOT IN (SELECT job.id FROM job JOIN sighting USING (finding) WHERE key = ?1
+                                ORDER BY job.at DESC, job.id DESC LIMIT ?2)",
+                values![key, KEPT],
+            )
         };
         write().map_err(&error)?;
         transaction.commit().map_err(&error)
     }
 
     /// The jobs of a finding: of the latest sighting in front.
-    pub(crate) fn jobs(&self, finding: i64) -> rusqlite::Result<Vec<Linked>> {
-        self.connection
-            .prepare_cached(
-                "SELECT queue, name, kind, at, among FROM job WHERE finding = ?1 ORDER BY at DESC, id",
-            )?
-            .query_map([finding], |row| {
+    pub(crate) fn jobs(&self, finding: i64) -> Result<Vec<Linked>, DatabaseError> {
+        self.database.rows(
+            "SELECT queue, name, kind, at, among FROM job WHERE finding = ?1 ORDER BY at DESC, id",
+            values![finding],
+            |row| {
                 let kind: String = row.get(2)?;
                 Ok(Linked {
                     job: Job {
@@ -92,7 +86,7 @@ impl Store {
                     at: from_millis(row.get(3)?),
                     among: row.get(4)?,
                 })
-            })?
-            .collect()
+            },
+        )
     }
 }

@@ -1,7 +1,7 @@
 //! Findings kept: many sightings of one race are one finding, with a state, an owner and a history.
 //!
 //! In: a [`NewSighting`], from whoever saw a race. Out: [`Finding`]s. They live in one SQLite file
-//! that any number of processes may write at once. A sighting is counted once however often
+//! that any number of processes may write at once, or in a Postgres. A sighting is counted once however often
 //! it is delivered, and late delivery does not reopen what was fixed since.
 //!
 //! All SQL is in `schema`, `record`, `read`, `list`, `news`, `campaign` and `change`. Not here: what makes two races one and
@@ -12,6 +12,7 @@
 
 mod campaign;
 mod change;
+mod database;
 mod error;
 mod filter;
 mod finding;
@@ -23,6 +24,7 @@ mod list;
 mod news;
 mod open;
 mod owners;
+mod place;
 mod read;
 mod record;
 mod schema;
@@ -31,6 +33,7 @@ mod source;
 
 pub use campaign::{Campaign, CampaignFound};
 pub use change::{Action, Changed, Decision};
+pub use database::DatabaseError;
 pub use error::StoreError;
 pub use filter::Filter;
 pub use finding::{Change, Finding, Seen, title_of};
@@ -40,5 +43,6 @@ pub use list::{Choices, Listing, Order, Page, Summary, Totals};
 pub use news::News;
 pub use open::{Store, default_path};
 pub use owners::{CodeOwners, OwnerRules, Repository};
+pub use place::{PostgresUrl, StorePlace};
 pub use sighting::{NewSighting, Recorded, Source};
 pub use source::Sources;

@@ -6,6 +6,7 @@
 //!
 //! Not here: whole findings (`read`). Start at [`Store::list`].
 
+use crate::database::{DatabaseError, Dialect, Row, Value, values};
 use crate::error::StoreError;
 use crate::filter::Filter;
 use crate::lifecycle::State;
@@ -14,8 +15,6 @@ use crate::read::{from_millis, json_error, state_at, unsigned, word};
 use crate::sighting::Source;
 use jiff::Timestamp;
 use photofinish_model::{Fingerprint, Pattern};
-use rusqlite::types::Value;
-use rusqlite::{Row, params, params_from_iter};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -140,10 +139,10 @@ impl Store {
         fingerprint: &Fingerprint,
         since: Timestamp,
     ) -> Result<Vec<(Timestamp, u64)>, StoreError> {
+        let sql = "SELECT id FROM finding WHERE fingerprint = ?1";
         let id: i64 = self
-            .connection
-            .prepare_cached("SELECT id FROM finding WHERE fingerprint = ?1")
-            .and_then(|mut statement| statement.query_row([fingerprint.as_str()], |row| row.get(0)))
+            .database
+            .one(sql, values![fingerprint.as_str()], |row| row.get(0))
             .map_err(self.error("read"))?;
         self.hours(id, since).map_err(self.error("read"))
     }
@@ -153,17 +152,18 @@ impl Store {
     /// # Errors
     /// It could not be read.
     pub fn choices(&self) -> Result<Choices, StoreError> {
-        let strings = |sql: &str| -> rusqlite::Result<Vec<String>> {
-            self.connection.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
+        let strings = |sql: &str| -> Result<Vec<String>, DatabaseError> {
+            self.database.rows(sql, &[], |row| row.get(0))
         };
         let read = || {
             Ok(Choices {
                 services: strings(
                     "SELECT DISTINCT service FROM tally WHERE service <> '' ORDER BY 1 LIMIT 200",
                 )?,
-                owners: strings(
-                    "SELECT DISTINCT atom FROM finding, json_each(owners) ORDER BY 1 LIMIT 200",
-                )?,
+                owners: strings(&format!(
+                    "SELECT DISTINCT atom FROM finding, {} ORDER BY 1 LIMIT 200",
+                    self.database.dialect().owners
+                ))?,
                 patterns: strings("SELECT DISTINCT pattern FROM finding ORDER BY 1")?
                     .iter()
                     .filter_map(|word| word.parse().ok())
@@ -178,22 +178,18 @@ impl Store {
     /// # Errors
     /// They could not be read.
     pub fn totals(&self) -> Result<Totals, StoreError> {
-        let counts = |sql: &str| -> rusqlite::Result<Vec<(String, u64)>> {
-            self.connection
-                .prepare_cached(sql)?
-                .query_map([], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?
-                .collect()
+        let counts = |sql: &str, values: &[Value]| -> Result<Vec<(String, u64)>, DatabaseError> {
+            self.database.rows(sql, values, |row| Ok((row.get(0)?, unsigned(row.get(1)?))))
         };
-        let now = Timestamp::now().as_millisecond();
-        let states = concat!("SELECT ", state_at!("NOW"), ", count(*) FROM finding GROUP BY 1")
-            .replace("NOW", &now.to_string());
+        let sightings = "SELECT source, CAST(sum(count) AS BIGINT) FROM tally GROUP BY source";
+        let states = concat!("SELECT ", state_at!("?1"), ", count(*) FROM finding GROUP BY 1");
         let read = || {
             Ok(Totals {
-                sightings: counts("SELECT source, sum(count) FROM tally GROUP BY source")?
+                sightings: counts(sightings, &[])?
                     .into_iter()
                     .filter_map(|(word, count)| Some((word.parse().ok()?, count)))
                     .collect(),
-                findings: counts(&states)?
+                findings: counts(states, values![Timestamp::now().as_millisecond()])?
                     .into_iter()
                     .filter_map(|(word, count)| Some((word.parse().ok()?, count)))
                     .collect(),
@@ -203,16 +199,9 @@ impl Store {
     }
 
     fn keys(&self, filter: &Filter) -> Result<Vec<Key>, StoreError> {
-        let query = Query::of(filter);
-        let rows = self
-            .connection
-            .prepare_cached(&query.sql)
-            .and_then(|mut statement| {
-                statement
-                    .query_map(params_from_iter(&query.values), Key::read)?
-                    .collect::<Result<Vec<_>, _>>()
-            })
-            .map_err(self.error("read"))?;
+        let query = Query::of(filter, self.database.dialect());
+        let rows =
+            self.database.rows(&query.sql, &query.values, Key::read).map_err(self.error("read"))?;
         rows.into_iter()
             .map(|(key, state)| Ok(Key { state: word(&state, &key.fingerprint)?, ..key }))
             .collect()
@@ -220,15 +209,12 @@ impl Store {
 
     fn summary(&self, key: &Key, since: Timestamp) -> Result<Summary, StoreError> {
         let error = self.error("read");
+        let sql = "SELECT title, pattern, light_only, owners FROM finding WHERE id = ?1";
         let (title, stored, light_only, owners) = self
-            .connection
-            .prepare_cached("SELECT title, pattern, light_only, owners FROM finding WHERE id = ?1")
-            .and_then(|mut statement| {
-                statement.query_row([key.id], |row| {
-                    let pattern: String = row.get(1)?;
-                    let owners: String = row.get(3)?;
-                    Ok((row.get(0)?, pattern, row.get(2)?, owners))
-                })
+            .database
+            .one(sql, values![key.id], |row| {
+                let (pattern, owners): (String, String) = (row.get(1)?, row.get(3)?);
+                Ok((row.get(0)?, pattern, row.get(2)?, owners))
             })
             .map_err(&error)?;
         let sources = self.seen(key.id, "source").map_err(&error)?;
@@ -254,16 +240,19 @@ impl Store {
         })
     }
 
-    fn hours(&self, finding: i64, since: Timestamp) -> rusqlite::Result<Vec<(Timestamp, u64)>> {
-        self.connection
-            .prepare_cached(
-                "SELECT hour, count FROM activity WHERE finding = ?1 AND hour >= ?2 ORDER BY hour",
-            )?
-            .query_map(params![finding, since.as_millisecond() / HOUR], |row| {
+    fn hours(
+        &self,
+        finding: i64,
+        since: Timestamp,
+    ) -> Result<Vec<(Timestamp, u64)>, DatabaseError> {
+        self.database.rows(
+            "SELECT hour, count FROM activity WHERE finding = ?1 AND hour >= ?2 ORDER BY hour",
+            values![finding, since.as_millisecond() / HOUR],
+            |row| {
                 let hour: i64 = row.get(0)?;
                 Ok((from_millis(hour.saturating_mul(HOUR)), unsigned(row.get(1)?)))
-            })?
-            .collect()
+            },
+        )
     }
 }
 
@@ -278,10 +267,10 @@ struct Key {
 }
 
 impl Key {
-    fn read(row: &Row<'_>) -> rusqlite::Result<(Key, String)> {
+    fn read(row: &Row) -> Result<(Key, String), DatabaseError> {
         let key = Key {
             id: row.get(0)?,
-            fingerprint: Fingerprint::from_stored(row.get::<_, String>(1)?),
+            fingerprint: Fingerprint::from_stored(row.get::<String>(1)?),
             state: State::New,
             first_seen: row.get(3)?,
             last_seen: row.get(4)?,
@@ -309,7 +298,7 @@ struct Query {
 }
 
 impl Query {
-    fn of(filter: &Filter) -> Query {
+    fn of(filter: &Filter, dialect: Dialect) -> Query {
         let now = Value::from(Timestamp::now().as_millisecond());
         let mut query = Query {
             sql: concat!(
@@ -323,7 +312,7 @@ impl Query {
         if !filter.words.is_empty() {
             query.sql.push_str(" JOIN search ON search.finding = finding.id");
         }
-        query.sql.push_str(" WHERE 1");
+        query.sql.push_str(" WHERE TRUE");
         if let Some(since) = filter.since {
             query.value(" AND last_seen >= ", since.as_millisecond().into());
         }
@@ -333,14 +322,16 @@ impl Query {
         let sources = filter.sources.iter().map(|source| source.word().to_owned());
         query.one_of(&format!("{tally}source IN ("), sources, "))");
         query.one_of(&format!("{tally}service IN ("), filter.services.iter().cloned(), "))");
-        let owners = " AND EXISTS (SELECT 1 FROM json_each(owners) WHERE lower(atom) IN (";
-        query.one_of(owners, filter.owners.iter().map(|owner| owner.to_ascii_lowercase()), "))");
+        let owners =
+            format!(" AND EXISTS (SELECT 1 FROM {} WHERE lower(atom) IN (", dialect.owners);
+        query.one_of(&owners, filter.owners.iter().map(|owner| owner.to_ascii_lowercase()), "))");
         for word in &filter.words {
             query.values.push(word.to_lowercase().into());
             let n = query.values.len();
             // Not in one text made of the three: that would be made ten thousand times.
             query.sql.push_str(&format!(
-                " AND (instr(words, ?{n}) OR instr(pattern, ?{n}) OR instr(lower(owners), ?{n}))"
+                " AND (instr(words, ?{n}) > 0 OR instr(pattern, ?{n}) > 0
+                       OR instr(lower(owners), ?{n}) > 0)"
             ));
         }
         query

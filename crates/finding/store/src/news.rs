@@ -5,13 +5,13 @@
 //!
 //! Start at [`Store::news`].
 
+use crate::database::values;
 use crate::error::StoreError;
 use crate::finding::Change;
 use crate::lifecycle::State;
 use crate::open::Store;
 use crate::read::{from_millis, word};
 use photofinish_model::Fingerprint;
-use rusqlite::{OptionalExtension, params};
 
 /// One line of a finding's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,22 +40,16 @@ impl Store {
     /// It could not be read.
     pub fn news(&self, since: i64, limit: usize) -> Result<Vec<News>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let sql = "SELECT change.id, fingerprint, at, from_state, to_state, who, why
+                   FROM change JOIN finding ON finding.id = change.finding
+                   WHERE change.id > ?1 ORDER BY change.id LIMIT ?2";
         let rows = self
-            .connection
-            .prepare_cached(
-                "SELECT change.id, fingerprint, at, from_state, to_state, who, why
-                 FROM change JOIN finding ON finding.id = change.finding
-                 WHERE change.id > ?1 ORDER BY change.id LIMIT ?2",
-            )
-            .and_then(|mut statement| {
-                statement
-                    .query_map(params![since, limit], |row| {
-                        let id = Fingerprint::from_stored(row.get::<_, String>(1)?);
-                        let words: (Option<String>, String) = (row.get(3)?, row.get(4)?);
-                        let told = (row.get::<_, Option<String>>(5)?, row.get::<_, String>(6)?);
-                        Ok((row.get::<_, i64>(0)?, id, from_millis(row.get(2)?), words, told))
-                    })?
-                    .collect::<Result<Vec<_>, _>>()
+            .database
+            .rows(sql, values![since, limit], |row| {
+                let id = Fingerprint::from_stored(row.get::<String>(1)?);
+                let words: (Option<String>, String) = (row.get(3)?, row.get(4)?);
+                let told = (row.get::<Option<String>>(5)?, row.get::<String>(6)?);
+                Ok((row.get::<i64>(0)?, id, from_millis(row.get(2)?), words, told))
             })
             .map_err(self.error("read"))?;
         rows.into_iter()
@@ -73,17 +67,14 @@ impl Store {
     /// It could not be read or written.
     pub fn cursor(&mut self, reader: &str) -> Result<i64, StoreError> {
         let error = self.error("read");
-        let known = self
-            .connection
-            .query_row("SELECT change FROM cursor WHERE reader = ?1", [reader], |row| row.get(0))
-            .optional()
-            .map_err(&error)?;
+        let sql = "SELECT change FROM cursor WHERE reader = ?1";
+        let known = self.database.row(sql, values![reader], |row| row.get(0)).map_err(&error)?;
         if let Some(known) = known {
             return Ok(known);
         }
         let newest = self
-            .connection
-            .query_row("SELECT coalesce(max(id), 0) FROM change", [], |row| row.get(0))
+            .database
+            .one("SELECT coalesce(max(id), 0) FROM change", &[], |row| row.get(0))
             .map_err(&error)?;
         self.move_cursor(reader, newest)?;
         Ok(newest)
@@ -94,13 +85,15 @@ impl Store {
     /// # Errors
     /// It could not be written.
     pub fn move_cursor(&mut self, reader: &str, to: i64) -> Result<(), StoreError> {
-        self.connection
-            .execute(
+        let write = || {
+            let transaction = self.database.begin()?;
+            transaction.write(
                 "INSERT INTO cursor (reader, change) VALUES (?1, ?2)
-                 ON CONFLICT DO UPDATE SET change = ?2 WHERE change < ?2",
-                params![reader, to],
-            )
-            .map(|_| ())
-            .map_err(self.error("write"))
+                 ON CONFLICT (reader) DO UPDATE SET change = ?2 WHERE cursor.change < ?2",
+                values![reader, to],
+            )?;
+            transaction.commit()
+        };
+        write().map_err(self.error("write"))
     }
 }

@@ -3,6 +3,7 @@
 //! A finding whose pattern was not told when it was recorded is classified again at each reading: a
 //! later photofinish may know better.
 
+use crate::database::{Database, DatabaseError, Row, values};
 use crate::error::StoreError;
 use crate::filter::Filter;
 use crate::finding::{Change, Finding, Seen};
@@ -12,7 +13,6 @@ use crate::open::Store;
 use crate::sighting::Source;
 use jiff::Timestamp;
 use photofinish_model::{Fingerprint, Kind, Pattern, Race, UnknownWord};
-use rusqlite::{OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -36,15 +36,10 @@ impl Store {
     /// They could not be read.
     pub fn findings(&self, filter: &Filter) -> Result<Vec<Finding>, StoreError> {
         let error = self.error("read");
-        let mut statement = self
-            .connection
-            .prepare_cached(&format!("{SELECT} WHERE ?2 IS NULL OR last_seen >= ?2"))
-            .map_err(&error)?;
-        let since = filter.since.map(Timestamp::as_millisecond);
-        let rows = statement
-            .query_map(params![now(), since], FindingRow::read)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(&error)?;
+        let since = filter.since.map_or(i64::MIN, Timestamp::as_millisecond);
+        let sql = format!("{SELECT} WHERE last_seen >= ?2");
+        let rows =
+            self.database.rows(&sql, values![now(), since], FindingRow::read).map_err(&error)?;
         let mut findings = Vec::new();
         for row in rows {
             let state = word(&row.state, &row.fingerprint)?;
@@ -66,13 +61,12 @@ impl Store {
     /// There is none, or it could not be read.
     pub fn finding(&self, fingerprint: &Fingerprint) -> Result<Finding, StoreError> {
         let row = self
-            .connection
-            .prepare_cached(&format!("{SELECT} WHERE fingerprint = ?2"))
-            .and_then(|mut statement| {
-                statement
-                    .query_row(params![now(), fingerprint.as_str()], FindingRow::read)
-                    .optional()
-            })
+            .database
+            .row(
+                &format!("{SELECT} WHERE fingerprint = ?2"),
+                values![now(), fingerprint.as_str()],
+                FindingRow::read,
+            )
             .map_err(self.error("read"))?
             .ok_or_else(|| StoreError::Unknown { id: fingerprint.to_string() })?;
         let state = word(&row.state, fingerprint)?;
@@ -85,29 +79,25 @@ impl Store {
     /// # Errors
     /// It could not be read.
     pub fn state(&self, fingerprint: &Fingerprint) -> Result<Option<State>, StoreError> {
+        let sql = concat!("SELECT ", state_at!("?1"), " FROM finding WHERE fingerprint = ?2");
         let state: Option<String> = self
-            .connection
-            .prepare_cached(concat!(
-                "SELECT ",
-                state_at!("?1"),
-                " FROM finding WHERE fingerprint = ?2"
-            ))
-            .and_then(|mut statement| {
-                statement.query_row(params![now(), fingerprint.as_str()], |r| r.get(0)).optional()
-            })
+            .database
+            .row(sql, values![now(), fingerprint.as_str()], |row| row.get(0))
             .map_err(self.error("read"))?;
         state.map(|state| word(&state, fingerprint)).transpose()
     }
 
     /// A number that is another one once anybody else has written something (this handle's own
-    /// writing leaves it as it is).
+    /// writing may leave it as it is).
     ///
     /// # Errors
     /// It could not be read.
     pub fn version(&self) -> Result<i64, StoreError> {
-        self.connection
-            .query_row("PRAGMA data_version", [], |row| row.get(0))
-            .map_err(self.error("read"))
+        let sql = match &self.database {
+            Database::Sqlite(_) => "PRAGMA data_version",
+            Database::Postgres(_) => "SELECT writes FROM photofinish",
+        };
+        self.database.one(sql, &[], |row| row.get(0)).map_err(self.error("read"))
     }
 
     /// The finding whose id begins with `prefix`.
@@ -116,19 +106,14 @@ impl Store {
     /// There is none, or more than one (the error lists them), or it could not be read.
     pub fn resolve(&self, prefix: &str) -> Result<Fingerprint, StoreError> {
         let mut candidates = self
-            .connection
-            .prepare_cached(
+            .database
+            .rows(
                 "SELECT fingerprint, title FROM finding
                  WHERE fingerprint = ?1 OR lower(substr(fingerprint, 1, length(?1))) = lower(?1)
                  ORDER BY fingerprint",
+                values![prefix],
+                |row| Ok((Fingerprint::from_stored(row.get::<String>(0)?), row.get(1)?)),
             )
-            .and_then(|mut statement| {
-                statement
-                    .query_map([prefix], |row| {
-                        Ok((Fingerprint::from_stored(row.get::<_, String>(0)?), row.get(1)?))
-                    })?
-                    .collect::<Result<Vec<(Fingerprint, String)>, _>>()
-            })
             .map_err(self.error("read"))?;
         if let Some(exact) = candidates.iter().position(|(id, _)| id.as_str() == prefix) {
             return Ok(candidates.swap_remove(exact).0);
@@ -182,37 +167,36 @@ impl Store {
     }
 
     /// The counts of a finding by one column of `tally`, in the order of first seen.
-    pub(crate) fn seen(&self, finding: i64, column: &'static str) -> rusqlite::Result<Vec<Seen>> {
-        self.connection
-            .prepare_cached(&format!(
-                "SELECT {column}, sum(count), min(first_seen), max(last_seen) FROM tally
-                 WHERE finding = ?1 AND {column} <> '' GROUP BY {column} ORDER BY 3, 1"
-            ))?
-            .query_map([finding], |row| {
-                Ok(Seen {
-                    name: row.get(0)?,
-                    count: unsigned(row.get(1)?),
-                    first_seen: from_millis(row.get(2)?),
-                    last_seen: from_millis(row.get(3)?),
-                })
-            })?
-            .collect()
+    pub(crate) fn seen(
+        &self,
+        finding: i64,
+        column: &'static str,
+    ) -> Result<Vec<Seen>, DatabaseError> {
+        let sql = format!(
+            "SELECT {column}, CAST(sum(count) AS BIGINT), min(first_seen), max(last_seen) FROM tally
+             WHERE finding = ?1 AND {column} <> '' GROUP BY {column} ORDER BY 3, 1"
+        );
+        self.database.rows(&sql, values![finding], |row| {
+            Ok(Seen {
+                name: row.get(0)?,
+                count: unsigned(row.get(1)?),
+                first_seen: from_millis(row.get(2)?),
+                last_seen: from_millis(row.get(3)?),
+            })
+        })
     }
 
     fn history(&self, finding: i64, id: &Fingerprint) -> Result<Vec<Change>, StoreError> {
         let rows = self
-            .connection
-            .prepare_cached(
+            .database
+            .rows(
                 "SELECT at, from_state, to_state, who, why FROM change WHERE finding = ?1 ORDER BY id",
+                values![finding],
+                |row| {
+                    let words: (Option<String>, String) = (row.get(1)?, row.get(2)?);
+                    Ok((from_millis(row.get(0)?), words, row.get(3)?, row.get(4)?))
+                },
             )
-            .and_then(|mut statement| {
-                statement
-                    .query_map([finding], |row| {
-                        let words: (Option<String>, String) = (row.get(1)?, row.get(2)?);
-                        Ok((from_millis(row.get(0)?), words, row.get(3)?, row.get(4)?))
-                    })?
-                    .collect::<Result<Vec<_>, _>>()
-            })
             .map_err(self.error("read"))?;
         rows.into_iter()
             .map(|(at, (from, to), by, why)| {
@@ -254,10 +238,10 @@ struct FindingRow {
 }
 
 impl FindingRow {
-    fn read(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
+    fn read(row: &Row) -> Result<FindingRow, DatabaseError> {
         Ok(FindingRow {
             id: row.get(0)?,
-            fingerprint: Fingerprint::from_stored(row.get::<_, String>(1)?),
+            fingerprint: Fingerprint::from_stored(row.get::<String>(1)?),
             title: row.get(2)?,
             pattern: row.get(3)?,
             state: row.get(4)?,
@@ -268,7 +252,7 @@ impl FindingRow {
             owners: row.get(9)?,
             owners_assigned: row.get(10)?,
             fixed_in: row.get(11)?,
-            muted_until: row.get::<_, Option<i64>>(12)?.map(from_millis),
+            muted_until: row.get::<Option<i64>>(12)?.map(from_millis),
             sample: row.get(13)?,
             first_raw: row.get(14)?,
             latest_raw: row.get(15)?,

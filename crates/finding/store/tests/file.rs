@@ -112,13 +112,13 @@ fn a_file_that_is_something_else_is_refused_and_left_alone() {
     let error = Store::open(&other).unwrap_err();
     assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
     assert_eq!(std::fs::read(&other).unwrap(), before);
-    assert!(matches!(Store::open(dir.path()).unwrap_err(), StoreError::Sqlite { .. }));
+    assert!(matches!(Store::open(dir.path()).unwrap_err(), StoreError::Database { .. }));
 }
 
 #[test]
 fn a_file_of_a_newer_photofinish_is_refused() {
     let kept = empty_store();
-    let path = kept.store.path().to_owned();
+    let path = kept.store.place().file().unwrap().to_owned();
     drop(kept.store);
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let error = Store::open(&path).unwrap_err();
@@ -143,7 +143,7 @@ fn a_torn_file_gives_an_error_and_no_panic() {
         let race = race(&format!("{i}"));
         kept.store.record(&sighting(&format!("{i}"), &race)).unwrap();
     }
-    let path = kept.store.path().to_owned();
+    let path = kept.store.place().file().unwrap().to_owned();
     drop(kept.store);
     let whole = std::fs::read(&path).unwrap();
     let mut errors = 0;
@@ -173,7 +173,7 @@ fn a_full_disk_refuses_a_batch_whole_and_takes_it_later() {
     let mut kept = empty_store();
     let first = race("First");
     kept.store.record(&sighting("first", &first)).unwrap();
-    let path = kept.store.path().to_owned();
+    let path = kept.store.place().file().unwrap().to_owned();
     let races: Vec<_> = (0..300).map(|i| race(&format!("{i}"))).collect();
     let keys: Vec<String> = (0..300).map(|i| format!("{i}")).collect();
     let batch: Vec<_> = keys.iter().zip(&races).map(|(key, race)| sighting(key, race)).collect();
@@ -230,8 +230,8 @@ fn findings_on_a_disk_that_is_read_only_can_be_read() {
     let mut kept = empty_store();
     let first = race("First");
     kept.store.record(&sighting("first", &first)).unwrap();
-    let folder = kept.store.path().parent().unwrap().to_owned();
-    let path = kept.store.path().to_owned();
+    let folder = kept.store.place().file().unwrap().parent().unwrap().to_owned();
+    let path = kept.store.place().file().unwrap().to_owned();
     drop(kept.store);
     let bind = |args: &[&str]| {
         let status = Command::new("mount").args(args).arg(&folder).stderr(Stdio::null()).status();

@@ -1,7 +1,7 @@
 //! Knowing that something changed, whoever changed it.
 //!
-//! The file may be written by us, by `photofinish run` on the same machine, or by a person at a
-//! terminal. SQLite counts the commits of others for each connection; a connection that never writes
+//! The findings may be written by us, by `photofinish run` on the same machine, by another `serve` on the same
+//! Postgres, or by a person at a terminal. The database counts what others write; a connection that never writes
 //! sees everybody's. It is looked at twice a second, and who watches is told a new number.
 
 use crate::shelf::Shelf;

@@ -19,10 +19,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 /// Sightings written in one transaction at most, give or take one sender's.
 const BATCH: usize = 1000;
 
+type Outcome = Result<Vec<Recorded>, Arc<StoreError>>;
+
 /// One sender's sightings, and where the answer goes.
 struct Job {
     sightings: Vec<Understood>,
-    answer: oneshot::Sender<Result<Vec<Recorded>, StoreError>>,
+    answer: oneshot::Sender<Outcome>,
     _room: OwnedSemaphorePermit,
 }
 
@@ -39,7 +41,7 @@ pub(crate) enum IntakeError {
     #[error("more sightings arrive than can be written")]
     Full,
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(Arc<StoreError>),
     #[error("the thread that writes sightings has ended")]
     Ended,
 }
@@ -80,7 +82,7 @@ impl Intake {
         let (answer, answered) = oneshot::channel();
         let job = Job { sightings, answer, _room: room };
         self.jobs.send(job).map_err(|_| IntakeError::Ended)?;
-        Ok(answered.await.map_err(|_| IntakeError::Ended)??)
+        answered.await.map_err(|_| IntakeError::Ended)?.map_err(IntakeError::Store)
     }
 }
 
@@ -99,12 +101,12 @@ fn write_all(shelf: &Shelf, jobs: &Receiver<Job>, metrics: &Metrics) {
 }
 
 /// All of a batch in one transaction; if that fails each sender's on its own, so that nobody's trouble is
-/// everybody's.
+/// everybody's. A full disk, or a Postgres that is away, is everybody's.
 fn write(shelf: &Shelf, batch: Vec<Job>, metrics: &Metrics) {
-    let sightings = |jobs: &[Job]| -> Result<Vec<Recorded>, StoreError> {
+    let sightings = |jobs: &[Job]| -> Outcome {
         let together: Vec<NewSighting<'_>> =
             jobs.iter().flat_map(|job| job.sightings.iter().map(Understood::sighting)).collect();
-        shelf.with_now(|store| store.record_all(&together))
+        shelf.with_now(|store| store.record_all(&together)).map_err(Arc::new)
     };
     match sightings(&batch) {
         Ok(recorded) => {
@@ -114,8 +116,12 @@ fn write(shelf: &Shelf, batch: Vec<Job>, metrics: &Metrics) {
                 finish(job, Ok(own), metrics);
             }
         }
+        Err(error) if error.is_passing() || batch.len() == 1 => {
+            tracing::warn!("sightings were not recorded: {}", told(&error));
+            batch.into_iter().for_each(|job| finish(job, Err(Arc::clone(&error)), metrics));
+        }
         Err(error) => {
-            tracing::debug!("sightings are written sender by sender: {error}");
+            tracing::warn!("sightings are written sender by sender: {}", told(&error));
             for job in batch {
                 let outcome = sightings(std::slice::from_ref(&job));
                 finish(job, outcome, metrics);
@@ -124,15 +130,22 @@ fn write(shelf: &Shelf, batch: Vec<Job>, metrics: &Metrics) {
     }
 }
 
-fn finish(job: Job, outcome: Result<Vec<Recorded>, StoreError>, metrics: &Metrics) {
+/// With why, in one line.
+fn told(error: &StoreError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+fn finish(job: Job, outcome: Outcome, metrics: &Metrics) {
     match &outcome {
         Ok(recorded) => {
             let n_duplicates = recorded.iter().filter(|one| one.duplicate).count() as u64;
             metrics.duplicates.fetch_add(n_duplicates, Ordering::Relaxed);
             metrics.recorded.fetch_add(recorded.len() as u64 - n_duplicates, Ordering::Relaxed);
         }
-        Err(error) => {
-            tracing::warn!("sightings were not recorded: {error}");
+        Err(_) => {
             metrics.failed.fetch_add(job.sightings.len() as u64, Ordering::Relaxed);
         }
     }

@@ -44,14 +44,20 @@ impl Trouble {
 
 impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Trouble {
-        let status = match &error {
+        Trouble::from(&error)
+    }
+}
+
+impl From<&StoreError> for Trouble {
+    fn from(error: &StoreError) -> Trouble {
+        let status = match error {
             StoreError::Unknown { .. } => StatusCode::NOT_FOUND,
             StoreError::Ambiguous { .. } => StatusCode::BAD_REQUEST,
             StoreError::Refused { .. } => StatusCode::CONFLICT,
-            StoreError::Busy { .. } | StoreError::Full { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            error if error.is_passing() => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        let because = std::error::Error::source(&error).map(ToString::to_string);
+        let because = std::error::Error::source(error).map(ToString::to_string);
         // The hint names commands of the terminal; who asks for what is not there needs none.
         let hint = if status == StatusCode::NOT_FOUND { None } else { error.hint() };
         Trouble { status, told: ErrorJson { error: error.to_string(), because, hint } }

@@ -2,7 +2,7 @@
 
 use crate::token::Token;
 use crate::watched::Watched;
-use photofinish_store::{OwnerRules, Repository};
+use photofinish_store::{OwnerRules, Repository, StorePlace};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use std::time::Duration;
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
-    /// The database of findings.
-    pub store: PathBuf,
+    /// Where the findings are kept.
+    pub store: StorePlace,
     /// Who has it may read and decide; needed where other machines can reach `listen`.
     pub token: Option<Token>,
     /// Who has it may send sightings and nothing else.
@@ -68,10 +68,10 @@ impl Default for Limits {
 
 impl Settings {
     /// The findings at `store`, on `listen`, nothing else.
-    pub fn new(listen: SocketAddr, store: PathBuf) -> Settings {
+    pub fn new(listen: SocketAddr, store: impl Into<StorePlace>) -> Settings {
         Settings {
             listen,
-            store,
+            store: store.into(),
             token: None,
             report_token: None,
             tls: None,

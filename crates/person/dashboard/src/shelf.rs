@@ -1,33 +1,36 @@
 //! Handles of the store, lent to whoever reads or decides something.
 //!
-//! SQLite is asked on threads that may wait. A handle is made when none is free and put back
-//! afterwards, so statements stay prepared; one that failed is thrown away.
+//! The database is asked on threads that may wait. A handle is made when none is free and put back
+//! afterwards, so statements stay prepared; one that failed is thrown away. Who finds all of them lent
+//! waits: a Postgres has only so many connections, and a disk does not get faster by being asked by more.
 
-use photofinish_store::{OwnerRules, Store, StoreError};
-use std::path::PathBuf;
+use photofinish_store::{OwnerRules, Store, StoreError, StorePlace};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
 
-/// Handles kept at most.
+/// Handles lent at a time, and kept.
 const KEPT: usize = 8;
 
 /// The findings, for many at a time.
 #[derive(Clone, Debug)]
 pub(crate) struct Shelf {
-    path: Arc<PathBuf>,
+    place: Arc<StorePlace>,
     owner_rules: Arc<Option<OwnerRules>>,
     free: Arc<Mutex<Vec<Store>>>,
+    lent: Arc<Semaphore>,
 }
 
 impl Shelf {
-    /// Opens the findings at `path`, making them if missing.
+    /// Opens the findings at `place`, making them if missing.
     pub(crate) fn open(
-        path: PathBuf,
+        place: StorePlace,
         owner_rules: Option<OwnerRules>,
     ) -> Result<Shelf, StoreError> {
         let shelf = Shelf {
-            path: Arc::new(path),
+            place: Arc::new(place),
             owner_rules: Arc::new(owner_rules),
             free: Arc::default(),
+            lent: Arc::new(Semaphore::new(KEPT)),
         };
         let store = shelf.another()?;
         shelf.put_back(store);
@@ -36,7 +39,7 @@ impl Shelf {
 
     /// One more handle, for whoever keeps it.
     pub(crate) fn another(&self) -> Result<Store, StoreError> {
-        let mut store = Store::open(self.path.as_path())?;
+        let mut store = Store::open(&*self.place)?;
         store.set_owner_rules((*self.owner_rules).clone());
         Ok(store)
     }
@@ -47,6 +50,8 @@ impl Shelf {
         what: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let shelf = self.clone();
+        // Never closed.
+        let _turn = self.lent.acquire().await.ok();
         let done = tokio::task::spawn_blocking(move || shelf.with_now(what)).await;
         done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
@@ -62,7 +67,7 @@ impl Shelf {
             None => self.another()?,
         };
         let done = what(&mut store);
-        if !matches!(done, Err(StoreError::Sqlite { .. } | StoreError::Damaged { .. })) {
+        if !matches!(done, Err(StoreError::Database { .. } | StoreError::Damaged { .. })) {
             self.put_back(store);
         }
         done

@@ -1,14 +1,14 @@
 //! Who is told, how and how often.
 
+use photofinish_store::StorePlace;
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Everything that is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The database of findings.
-    pub store: PathBuf,
+    /// Where the findings are kept.
+    pub store: StorePlace,
     /// Where people open the page: `https://findings.internal`; links begin so.
     pub page: Option<String>,
     /// Who is told.

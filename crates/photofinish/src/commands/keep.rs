@@ -8,6 +8,7 @@ use crate::sink::{Remote, StoreSink};
 use anyhow::Context;
 use photofinish_dashboard::Token;
 use photofinish_dashboard::client::Client;
+use photofinish_store::StorePlace;
 use photofinish_supervise::spool::Spool;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -72,7 +73,7 @@ impl KeepArgs {
 
 impl Kept {
     /// The database, whether or not anything is kept there.
-    pub(crate) fn store(&self) -> &PathBuf {
+    pub(crate) fn store(&self) -> &StorePlace {
         &self.place.store
     }
 
@@ -89,20 +90,20 @@ impl Kept {
     /// For a program with a spool, which offers again what is not taken.
     pub(crate) fn spooled_sink(&self) -> StoreSink {
         let remote = self.client.clone().map(|client| Remote { client, outbox: None });
-        StoreSink::to(self.file(), remote)
+        StoreSink::to(self.here(), remote)
     }
 
     /// For whoever has none: what cannot be sent waits in the outbox.
     pub(crate) fn sink(&self) -> anyhow::Result<StoreSink> {
-        Ok(StoreSink::to(self.file(), self.remote()?))
+        Ok(StoreSink::to(self.here(), self.remote()?))
     }
 
-    /// The same, and in the file whatever else was said.
+    /// The same, and in the database whatever else was said.
     pub(crate) fn sink_here_too(&self) -> anyhow::Result<StoreSink> {
         Ok(StoreSink::to(Some(self.place.store.clone()), self.remote()?))
     }
 
-    fn file(&self) -> Option<PathBuf> {
+    fn here(&self) -> Option<StorePlace> {
         let here = self.client.is_none() || self.place.by_flag;
         here.then(|| self.place.store.clone())
     }

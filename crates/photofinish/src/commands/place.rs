@@ -5,17 +5,24 @@
 use crate::config::Config;
 use crate::output::error::hinted;
 use crate::sink::StoreSink;
-use photofinish_store::{Repository, Store, StoreError, default_path};
+use photofinish_store::{Repository, Store, StoreError, StorePlace, default_path};
 use photofinish_supervise::spool::{Spool, recover};
 use std::path::{Path, PathBuf};
 
 /// Where findings are kept.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct StoreArgs {
-    /// The database of findings [default: store.path of photofinish.toml, else
+    /// The database of findings: a file, or postgres://USER@HOST/DATABASE, the password in PGPASSWORD
+    /// [default: store.path or store.url of photofinish.toml, else
     /// ~/.local/state/photofinish/findings.db]
-    #[arg(long, env = "PHOTOFINISH_STORE", value_name = "FILE", global = true)]
-    store: Option<PathBuf>,
+    #[arg(
+        long,
+        env = "PHOTOFINISH_STORE",
+        hide_env_values = true,
+        value_name = "FILE|URL",
+        global = true
+    )]
+    store: Option<StorePlace>,
     /// Where reports wait until they are stored [default: run.spool of photofinish.toml, else
     /// ~/.local/state/photofinish/spool]
     #[arg(long, env = "PHOTOFINISH_SPOOL", value_name = "DIR", global = true)]
@@ -26,7 +33,7 @@ pub(crate) struct StoreArgs {
 #[derive(Debug)]
 pub(crate) struct Place {
     /// The database.
-    pub(crate) store: PathBuf,
+    pub(crate) store: StorePlace,
     /// The spool.
     pub(crate) spool: Spool,
     /// Somebody named the database.
@@ -39,13 +46,18 @@ impl StoreArgs {
     /// The files, by flag, environment, `config` or default.
     pub(crate) fn place(&self, config: &Config) -> anyhow::Result<Place> {
         let from_file = |path: &Option<PathBuf>| path.as_deref().map(|path| config.path(path));
-        let named = self.store.clone().or_else(|| from_file(&config.store.path));
+        let named = match &self.store {
+            Some(named) => Some(named.clone()),
+            None => config.store.place(config)?,
+        };
         let is_named = named.is_some();
-        let store = named.map_or_else(default_path, Ok).map_err(store_error)?;
-        let destination = std::path::absolute(&store).unwrap_or_else(|_| store.clone());
+        let store = match named {
+            Some(named) => named,
+            None => default_path().map_err(store_error)?.into(),
+        };
         let spool = self.spool.clone().or_else(|| from_file(&config.run.spool));
         let spool = Spool::new(spool.unwrap_or_else(Spool::default_root));
-        let spool = spool.delivering_to(destination.to_string_lossy());
+        let spool = spool.delivering_to(store.name());
         Ok(Place { store, spool, named: is_named, by_flag: self.store.is_some() })
     }
 

@@ -17,6 +17,7 @@ pub(crate) mod workers;
 
 pub(crate) use value::{Bytes, Percent, Span, parse_span};
 
+use photofinish_store::StorePlace;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -198,12 +199,29 @@ pub(crate) enum CompareWhat {
 pub(crate) struct StoreConfig {
     /// The database file.
     pub(crate) path: Option<PathBuf>,
+    /// Or the address of a Postgres.
+    pub(crate) url: Option<String>,
     /// A `serve` that what is seen is sent to.
     pub(crate) to: Option<String>,
     /// The file with its token.
     pub(crate) token_file: Option<PathBuf>,
     /// The certificates to trust for it.
     pub(crate) to_ca: Option<PathBuf>,
+}
+
+impl StoreConfig {
+    /// Where findings are kept, if it says so.
+    pub(crate) fn place(&self, config: &Config) -> anyhow::Result<Option<StorePlace>> {
+        match (&self.path, &self.url) {
+            (Some(_), Some(_)) => anyhow::bail!("`store` has either `path` or `url`"),
+            (Some(path), None) => Ok(Some(StorePlace::File(config.path(path)))),
+            (None, None) => Ok(None),
+            (None, Some(url)) => match StorePlace::from(url.as_str()) {
+                place @ StorePlace::Postgres(_) => Ok(Some(place)),
+                StorePlace::File(_) => anyhow::bail!("`url` of `store` begins with postgres://"),
+            },
+        }
+    }
 }
 
 /// Why a configuration was refused.

@@ -3,8 +3,9 @@
 use super::{Config, Span};
 use anyhow::Context;
 use photofinish_notify::{Kind, Pace, Receiver, Secret, Settings};
+use photofinish_store::StorePlace;
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Who is told, and how often.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -57,7 +58,7 @@ pub(crate) enum KindWord {
 
 impl Config {
     /// Who is to be told of the findings at `store`; `None` if nobody is.
-    pub(crate) fn notify_settings(&self, store: &Path) -> anyhow::Result<Option<Settings>> {
+    pub(crate) fn notify_settings(&self, store: &StorePlace) -> anyhow::Result<Option<Settings>> {
         let own = &self.notify;
         if own.webhook.is_empty() {
             return Ok(None);
@@ -65,7 +66,7 @@ impl Config {
         let usual = Pace::default();
         let span = |span: Option<Span>, usual| span.map_or(usual, |span| span.0);
         Ok(Some(Settings {
-            store: store.to_owned(),
+            store: store.clone(),
             page: own.page.clone(),
             receivers: own
                 .webhook

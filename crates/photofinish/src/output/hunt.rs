@@ -7,7 +7,7 @@ use super::style::{BOLD, CYAN, DIM, GREEN, YELLOW, clean, paint, times};
 use super::{View, findings_table, hunt_found, hunt_ways, short_id};
 use photofinish_hunt::Outcome;
 use photofinish_model::{CodeOrigin, Kind, Race};
-use photofinish_store::{Finding, Repository, Sources};
+use photofinish_store::{Finding, Repository, Sources, StorePlace};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub(crate) fn print(
     outcome: &Outcome,
     findings: &[Finding],
     dir: &Path,
-    store: &Path,
+    store: &StorePlace,
     max_error_rate: f64,
 ) -> std::io::Result<()> {
     let mut out = anstream::stdout().lock();
@@ -107,7 +107,7 @@ fn next_step(cause: &Cause<'_>) -> String {
     format!("next: repair it{whose}, or say who does: {command}")
 }
 
-fn verdict(outcome: &Outcome, findings: &[Finding], store: &Path) -> String {
+fn verdict(outcome: &Outcome, findings: &[Finding], store: &StorePlace) -> String {
     let Some(first) = findings.first() else {
         let answers = hunt_ways::by_race_builds(outcome);
         let none = paint(GREEN, "no race found");
@@ -134,6 +134,6 @@ fn verdict(outcome: &Outcome, findings: &[Finding], store: &Path) -> String {
          back after it was closed is shown as regressed\n  kept in {}{light}",
         paint(BOLD, "what to do next"),
         short_id(first),
-        clean(&store.display().to_string()),
+        clean(&store.to_string()),
     )
 }

@@ -5,6 +5,7 @@ use photofinish_dashboard::client::Client;
 use photofinish_dashboard::wire::SightingJson;
 use photofinish_store::Filter;
 use photofinish_store::json::RaceJson;
+use photofinish_testkit::servers::PostgresServer;
 use photofinish_testkit::{Running, free_port, wait_until};
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -50,20 +51,60 @@ fn counted(service: &Service) -> u64 {
 
 #[test]
 fn however_often_serve_is_killed_under_load_none_is_lost_and_none_doubled() {
-    const SENDERS: usize = 8;
-    const KILLS: usize = 6;
     let service = Service::new();
-    let port = free_port().to_string();
-    let listen = format!("127.0.0.1:{port}");
-    let more = ["--listen", listen.as_str()];
-    let mut served = service.serve(&more);
-    let url = served.url.clone();
-    let stop = AtomicBool::new(false);
-    let acknowledged = AtomicUsize::new(0);
-    let sent: Vec<usize> = std::thread::scope(|scope| {
-        let senders: Vec<_> = (0..SENDERS)
+    let port = free_port();
+    let mut served = serve_on(&service, port);
+    let kills = if std::env::var_os("PHOTOFINISH_SOAK").is_some() { 100 } else { 6 };
+    let sent = while_many_send(&service, &served.url.clone(), |taken| {
+        for _ in 0..kills {
+            taken(500);
+            served.program.kill();
+            served = serve_on(&service, port);
+        }
+    });
+    assert_all_counted(&service, &sent);
+}
+
+#[test]
+fn however_often_serve_or_its_postgres_is_killed_under_load_none_is_lost_and_none_doubled() {
+    let Some(mut server) = PostgresServer::start() else { return };
+    let service = Service::on(&server);
+    let port = free_port();
+    let mut served = serve_on(&service, port);
+    let kills = if std::env::var_os("PHOTOFINISH_SOAK").is_some() { 100 } else { 4 };
+    let sent = while_many_send(&service, &served.url.clone(), |taken| {
+        for kill in 0..kills {
+            taken(200);
+            if kill % 2 == 0 {
+                server.crash_and_restart();
+            } else {
+                served.program.kill();
+                served = serve_on(&service, port);
+            }
+        }
+    });
+    assert_all_counted(&service, &sent);
+    let listed = served.get("/api/v1/findings?q=get1").body;
+    assert!(listed.contains("main.get1"), "and they can be searched: {listed}");
+}
+
+/// On a port that is known, so that who sends finds the next one there.
+fn serve_on(service: &Service, port: u16) -> Served {
+    Served::start(service, &["--listen", &format!("127.0.0.1:{port}")])
+}
+
+/// Eight senders, who send again until they are answered, while `meanwhile` is under way; what it is given waits until
+/// so many more were taken. How many each of them sent.
+fn while_many_send(
+    service: &Service,
+    url: &str,
+    meanwhile: impl FnOnce(&dyn Fn(usize)),
+) -> Vec<usize> {
+    let (stop, acknowledged) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..8)
             .map(|sender| {
-                let (service, stop, url, acknowledged) = (&service, &stop, &url, &acknowledged);
+                let (stop, acknowledged) = (&stop, &acknowledged);
                 scope.spawn(move || {
                     let client = Client::new(url, None, None).unwrap();
                     let mut number = 0;
@@ -81,23 +122,23 @@ fn however_often_serve_is_killed_under_load_none_is_lost_and_none_doubled() {
                 })
             })
             .collect();
-        for _ in 0..KILLS {
+        meanwhile(&|more| {
             let before = acknowledged.load(Ordering::Relaxed);
-            wait_until(LONG, "some to be taken", || {
-                acknowledged.load(Ordering::Relaxed) > before + 500
+            wait_until(LONG * 2, "some to be taken", || {
+                acknowledged.load(Ordering::Relaxed) > before + more
             });
-            served.program.kill();
-            served = Served::start(&service, &more);
-        }
+        });
         stop.store(true, Ordering::Relaxed);
         senders.into_iter().map(|sender| sender.join().unwrap()).collect()
-    });
-    let expected: usize = sent.iter().sum();
-    assert!(expected > KILLS * 500);
-    assert_eq!(counted(&service), expected as u64);
-    let hosts = service.open().findings(&Filter::default()).unwrap();
+    })
+}
+
+/// Everything that was sent, of everybody, once.
+fn assert_all_counted(service: &Service, sent: &[usize]) {
+    assert_eq!(counted(service), sent.iter().sum::<usize>() as u64);
+    let findings = service.open().findings(&Filter::default()).unwrap();
     let mut by_host = BTreeMap::<String, u64>::new();
-    for seen in hosts.iter().flat_map(|finding| &finding.hosts) {
+    for seen in findings.iter().flat_map(|finding| &finding.hosts) {
         *by_host.entry(seen.name.clone()).or_default() += seen.count;
     }
     for (sender, sent) in sent.iter().enumerate() {

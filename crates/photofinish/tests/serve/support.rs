@@ -2,8 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use photofinish_model::{Access, Detector, Frame, GoroutineId, Kind, Op, Race, Stack};
-use photofinish_store::{NewSighting, OwnerRules, Source, Store};
+use photofinish_store::{NewSighting, OwnerRules, Source, Store, StorePlace};
 use photofinish_testkit::Running;
+use photofinish_testkit::servers::PostgresServer;
+use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -30,12 +32,23 @@ func setCached(id string, p Payment) {
 /// A checkout of a payment service, with findings beside it.
 pub(crate) struct Service {
     pub(crate) dir: tempfile::TempDir,
+    store: StorePlace,
 }
 
 impl Service {
     pub(crate) fn new() -> Service {
         let dir = tempfile::tempdir().unwrap();
-        let service = Service { dir };
+        let store = dir.path().join("findings.db").into();
+        Service::made(dir, store)
+    }
+
+    /// One whose findings are kept in a Postgres.
+    pub(crate) fn on(server: &PostgresServer) -> Service {
+        Service::made(tempfile::tempdir().unwrap(), server.url().as_str().into())
+    }
+
+    fn made(dir: tempfile::TempDir, store: StorePlace) -> Service {
+        let service = Service { dir, store };
         std::fs::write(service.path("go.mod"), "module payments\n").unwrap();
         std::fs::write(service.path("cache.go"), SOURCE).unwrap();
         std::fs::write(service.path("CODEOWNERS"), "* @payments\n/receipt.go @receipts\n").unwrap();
@@ -47,12 +60,13 @@ impl Service {
         self.dir.path().join(name)
     }
 
-    pub(crate) fn store(&self) -> PathBuf {
-        self.path("findings.db")
+    /// As `--store` takes it.
+    pub(crate) fn store(&self) -> OsString {
+        self.store.flag()
     }
 
     pub(crate) fn open(&self) -> Store {
-        let mut store = Store::open(self.store()).unwrap();
+        let mut store = Store::open(&self.store).unwrap();
         store.set_owner_rules(OwnerRules::load(self.dir.path()));
         store
     }

@@ -68,7 +68,21 @@ impl PostgresServer {
     /// When it does not start.
     #[track_caller]
     pub fn crash_and_restart(&mut self) {
+        self.stop();
+        self.restart();
+    }
+
+    /// Kills it (SIGKILL).
+    pub fn stop(&mut self) {
         self.running.kill();
+    }
+
+    /// Starts it again after [`PostgresServer::stop`].
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn restart(&mut self) {
         // Its children end when they notice; until then they keep a new one from starting.
         let _ = std::fs::remove_file(self.folder.path().join("data/postmaster.pid"));
         self.running = run(&self.program, self.folder.path(), self.port, &self.options);

@@ -7,6 +7,7 @@
 
 mod write;
 
+use crate::database::{DatabaseError, values};
 use crate::error::StoreError;
 use crate::later::Question;
 use crate::lifecycle::{Event, State, next};
@@ -15,7 +16,6 @@ use crate::read::from_millis;
 use crate::sighting::{NewSighting, Recorded};
 use jiff::Timestamp;
 use photofinish_model::Fingerprint;
-use rusqlite::{OptionalExtension, TransactionBehavior, params};
 use write::{Row, Writer, saw_build};
 
 impl Store {
@@ -25,7 +25,7 @@ impl Store {
     /// It could not be written; then nothing of it was.
     pub fn record(&mut self, sighting: &NewSighting<'_>) -> Result<Recorded, StoreError> {
         let mut recorded = self.record_all(std::slice::from_ref(sighting))?;
-        recorded.pop().ok_or_else(|| self.error("record")(rusqlite::Error::QueryReturnedNoRows))
+        recorded.pop().ok_or_else(|| self.error("record")(DatabaseError::NoRow))
     }
 
     /// Records many sightings in one transaction, which is much faster than one by one. The answers
@@ -38,13 +38,9 @@ impl Store {
         sightings: &[NewSighting<'_>],
     ) -> Result<Vec<Recorded>, StoreError> {
         let error = self.error("record");
-        let path = self.path.clone();
         let owner_rules = self.owner_rules.as_ref();
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(&error)?;
-        let writer = Writer { connection: &transaction, path: &path, owner_rules };
+        let transaction = self.database.begin().map_err(&error)?;
+        let writer = Writer { database: &transaction, place: &self.place, owner_rules };
         let recorded =
             sightings.iter().map(|sighting| writer.record(sighting)).collect::<Result<_, _>>()?;
         transaction.commit().map_err(&error)?;
@@ -62,8 +58,12 @@ impl Store {
         build: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        saw_build(&self.connection, service.unwrap_or(""), build, at.as_millisecond())
-            .map_err(self.error("record"))
+        let write = || {
+            let transaction = self.database.begin()?;
+            saw_build(&transaction, service.unwrap_or(""), build, at.as_millisecond())?;
+            transaction.commit()
+        };
+        write().map_err(self.error("record"))
     }
 }
 
@@ -77,7 +77,7 @@ impl Writer<'_> {
         }
         if let Some(build) = sighting.build {
             let service = sighting.service.unwrap_or("");
-            saw_build(self.connection, service, build, at).map_err(|e| self.error(e))?;
+            saw_build(self.database, service, build, at).map_err(|e| self.error(e))?;
         }
         let (row, new) = match self.row(&fingerprint)? {
             Some(row) => (row, false),
@@ -116,12 +116,13 @@ impl Writer<'_> {
         Ok(state)
     }
 
-    fn is_later(&self, row: &Row, sighting: &NewSighting<'_>) -> rusqlite::Result<bool> {
+    fn is_later(&self, row: &Row, sighting: &NewSighting<'_>) -> Result<bool, DatabaseError> {
         let first_seen = |build: Option<&str>| {
-            self.connection
-                .prepare_cached("SELECT first_seen FROM build WHERE service = ?1 AND build = ?2")?
-                .query_row(params![sighting.service.unwrap_or(""), build], |r| r.get::<_, i64>(0))
-                .optional()
+            self.database.row(
+                "SELECT first_seen FROM build WHERE service = ?1 AND build = ?2",
+                values![sighting.service.unwrap_or(""), build],
+                |row| row.get::<i64>(0),
+            )
         };
         let question = Question {
             closed_at: from_millis(row.closed_at.unwrap_or(i64::MAX)),

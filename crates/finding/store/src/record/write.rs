@@ -2,6 +2,7 @@
 //!
 //! All of them run inside the transaction of [`Store::record_all`](crate::Store::record_all).
 
+use crate::database::{Database, DatabaseError, Value, values};
 use crate::error::StoreError;
 use crate::filter::words_of;
 use crate::finding::{sample_rank, title_of};
@@ -9,17 +10,16 @@ use crate::json::RaceJson;
 use crate::lifecycle::State;
 use crate::list::HOUR;
 use crate::owners::OwnerRules;
+use crate::place::StorePlace;
 use crate::read::{json_error, word};
 use crate::sighting::NewSighting;
 use crate::source::Sources;
 use photofinish_model::{Fingerprint, Pattern, Race};
-use rusqlite::{Connection, OptionalExtension, named_params, params};
-use std::path::Path;
 
 /// One transaction under way.
 pub(super) struct Writer<'a> {
-    pub(super) connection: &'a Connection,
-    pub(super) path: &'a Path,
+    pub(super) database: &'a Database,
+    pub(super) place: &'a StorePlace,
     pub(super) owner_rules: Option<&'a OwnerRules>,
 }
 
@@ -44,18 +44,13 @@ impl Writer<'_> {
         fingerprint: &Fingerprint,
     ) -> Result<Option<(Fingerprint, State)>, StoreError> {
         let earlier = self
-            .connection
-            .prepare_cached(
-                "SELECT fingerprint, state FROM sighting JOIN finding ON finding.id = finding
+            .database
+            .row(
+                "SELECT fingerprint, state FROM sighting JOIN finding ON finding.id = sighting.finding
                  WHERE key = ?1",
+                values![key],
+                |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)),
             )
-            .and_then(|mut statement| {
-                statement
-                    .query_row([key], |row| {
-                        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-                    })
-                    .optional()
-            })
             .map_err(|e| self.error(e))?;
         earlier
             .map(|(id, state)| Ok((Fingerprint::from_stored(id), word(&state, fingerprint)?)))
@@ -64,30 +59,27 @@ impl Writer<'_> {
 
     pub(super) fn row(&self, fingerprint: &Fingerprint) -> Result<Option<Row>, StoreError> {
         let found = self
-            .connection
-            .prepare_cached(
+            .database
+            .row(
                 "SELECT id, state, last_seen, first_seen, sample_rank, closed_at, fixed_in,
                         muted_until, owners_assigned
                  FROM finding WHERE fingerprint = ?1",
+                values![fingerprint.as_str()],
+                |row| {
+                    let placeholder = Row {
+                        id: row.get(0)?,
+                        state: State::New,
+                        last_seen: row.get(2)?,
+                        first_seen: row.get(3)?,
+                        sample_rank: row.get(4)?,
+                        closed_at: row.get(5)?,
+                        fixed_in: row.get(6)?,
+                        muted_until: row.get(7)?,
+                        owners_assigned: row.get(8)?,
+                    };
+                    Ok((placeholder, row.get::<String>(1)?))
+                },
             )
-            .and_then(|mut statement| {
-                statement
-                    .query_row([fingerprint.as_str()], |row| {
-                        let placeholder = Row {
-                            id: row.get(0)?,
-                            state: State::New,
-                            last_seen: row.get(2)?,
-                            first_seen: row.get(3)?,
-                            sample_rank: row.get(4)?,
-                            closed_at: row.get(5)?,
-                            fixed_in: row.get(6)?,
-                            muted_until: row.get(7)?,
-                            owners_assigned: row.get(8)?,
-                        };
-                        Ok((placeholder, row.get::<_, String>(1)?))
-                    })
-                    .optional()
-            })
             .map_err(|e| self.error(e))?;
         found.map(|(row, state)| Ok(Row { state: word(&state, fingerprint)?, ..row })).transpose()
     }
@@ -98,16 +90,18 @@ impl Writer<'_> {
         sighting: &NewSighting<'_>,
     ) -> Result<Row, StoreError> {
         let at = sighting.at.as_millisecond();
-        self.connection
-            .prepare_cached(
+        let id = self
+            .database
+            .one(
                 "INSERT INTO finding (fingerprint, title, pattern, state, light_only, first_seen, last_seen,
                                       count, sample_rank, owners, owners_assigned)
-                 VALUES (?1, '', '', 'new', 1, ?2, ?2, 0, -1, '[]', 0)",
+                 VALUES (?1, '', '', 'new', 1, ?2, ?2, 0, -1, '[]', 0) RETURNING id",
+                values![fingerprint.as_str(), at],
+                |row| row.get(0),
             )
-            .and_then(|mut s| s.execute(params![fingerprint.as_str(), at]))
             .map_err(|e| self.error(e))?;
         let row = Row {
-            id: self.connection.last_insert_rowid(),
+            id,
             state: State::New,
             last_seen: at,
             first_seen: at,
@@ -132,51 +126,39 @@ impl Writer<'_> {
         row: &Row,
         state: State,
         sighting: &NewSighting<'_>,
-    ) -> rusqlite::Result<()> {
+    ) -> Result<(), DatabaseError> {
         let at = sighting.at.as_millisecond();
-        self.connection
-            .prepare_cached(
-                "UPDATE finding SET count = count + 1, state = :state,
-                        first_seen = min(first_seen, :at), last_seen = max(last_seen, :at),
-                        light_only = light_only AND :light,
-                        muted_until = CASE :state WHEN 'suppressed' THEN muted_until END
-                 WHERE id = :id",
-            )?
-            .execute(named_params! {
-                ":id": row.id, ":state": state.word(), ":at": at, ":light": sighting.race.light,
-            })?;
-        let tally: i64 = self
-            .connection
-            .prepare_cached(
-                "INSERT INTO tally (finding, source, service, build, host, count, first_seen, last_seen)
-                 VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6)
-                 ON CONFLICT DO UPDATE SET count = count + 1,
-                     first_seen = min(first_seen, ?6), last_seen = max(last_seen, ?6)
-                 RETURNING id",
-            )?
-            .query_row(
-                params![
-                    row.id,
-                    sighting.source.word(),
-                    sighting.service.unwrap_or(""),
-                    sighting.build.unwrap_or(""),
-                    sighting.host.unwrap_or(""),
-                    at
-                ],
-                |row| row.get(0),
-            )?;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO sighting (key, finding, tally, at, pid) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![sighting.key, row.id, tally, at, sighting.pid])?;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO activity (finding, hour, count) VALUES (?1, ?2, 1)
-                 ON CONFLICT DO UPDATE SET count = count + 1",
-            )?
-            .execute(params![row.id, at / HOUR])?;
-        Ok(())
+        self.database.write(
+            "UPDATE finding SET count = count + 1, state = ?2,
+                    first_seen = CASE WHEN first_seen > ?3 THEN ?3 ELSE first_seen END,
+                    last_seen = CASE WHEN last_seen < ?3 THEN ?3 ELSE last_seen END,
+                    light_only = CASE WHEN ?4 = 0 THEN 0 ELSE light_only END,
+                    muted_until = CASE WHEN ?5 = 1 THEN muted_until END
+             WHERE id = ?1",
+            values![row.id, state.word(), at, sighting.race.light, state == State::Suppressed],
+        )?;
+        let place =
+            [sighting.service, sighting.build, sighting.host].map(Option::unwrap_or_default);
+        let [service, build, host] = place;
+        let source = sighting.source.word();
+        self.database.write(
+            "INSERT INTO tally (finding, source, service, build, host, count, first_seen, last_seen)
+             VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6)
+             ON CONFLICT (finding, source, service, build, host) DO UPDATE SET count = tally.count + 1,
+                 first_seen = CASE WHEN tally.first_seen > ?6 THEN ?6 ELSE tally.first_seen END,
+                 last_seen = CASE WHEN tally.last_seen < ?6 THEN ?6 ELSE tally.last_seen END",
+            values![row.id, source, service, build, host, at],
+        )?;
+        self.database.write(
+            "INSERT INTO sighting (key, finding, tally, at, pid) VALUES (?1, ?2, (SELECT id FROM tally
+             WHERE finding = ?2 AND source = ?5 AND service = ?6 AND build = ?7 AND host = ?8), ?3, ?4)",
+            values![sighting.key, row.id, at, sighting.pid, source, service, build, host],
+        )?;
+        self.database.write(
+            "INSERT INTO activity (finding, hour, count) VALUES (?1, ?2, 1)
+             ON CONFLICT (finding, hour) DO UPDATE SET count = activity.count + 1",
+            values![row.id, at / HOUR],
+        )
     }
 
     pub(super) fn keep_evidence(
@@ -188,13 +170,11 @@ impl Writer<'_> {
     ) -> Result<(), StoreError> {
         let at = sighting.at.as_millisecond();
         let keep = |role: &str, text: &str| {
-            self.connection
-                .prepare_cached(
-                    "INSERT INTO evidence (finding, role, text) VALUES (?1, ?2, ?3)
-                     ON CONFLICT DO UPDATE SET text = ?3",
-                )
-                .and_then(|mut statement| statement.execute(params![row.id, role, text]))
-                .map_err(|e| self.error(e))
+            self.write(
+                "INSERT INTO evidence (finding, role, text) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (finding, role) DO UPDATE SET text = ?3",
+                values![row.id, role, text],
+            )
         };
         if new || at < row.first_seen {
             keep("first", &sighting.race.raw)?;
@@ -209,28 +189,21 @@ impl Writer<'_> {
             let json = serde_json::to_string(&RaceJson::from(sighting.race))
                 .map_err(|cause| json_error(fingerprint, cause))?;
             keep("sample", &json)?;
-            self.connection
-                .prepare_cached(
-                    "UPDATE finding SET sample_rank = ?2, title = ?3, pattern = ?4 WHERE id = ?1",
-                )
-                .and_then(|mut s| {
-                    s.execute(params![row.id, rank, title, self.pattern(sighting.race).word()])
-                })
-                .map_err(|e| self.error(e))?;
+            self.write(
+                "UPDATE finding SET sample_rank = ?2, title = ?3, pattern = ?4 WHERE id = ?1",
+                values![row.id, rank, title, self.pattern(sighting.race).word()],
+            )?;
         }
         Ok(())
     }
 
     /// What the finding is searched by from now on.
     fn keep_words(&self, row: &Row, words: &str) -> Result<(), StoreError> {
-        self.connection
-            .prepare_cached(
-                "INSERT INTO search (finding, words) VALUES (?1, ?2)
-                 ON CONFLICT DO UPDATE SET words = ?2",
-            )
-            .and_then(|mut statement| statement.execute(params![row.id, words]))
-            .map_err(|e| self.error(e))?;
-        Ok(())
+        self.write(
+            "INSERT INTO search (finding, words) VALUES (?1, ?2)
+             ON CONFLICT (finding) DO UPDATE SET words = ?2",
+            values![row.id, words],
+        )
     }
 
     /// Told from the source too, where it is at hand.
@@ -247,11 +220,10 @@ impl Writer<'_> {
         owners: &[String],
     ) -> Result<(), StoreError> {
         let json = serde_json::to_string(owners).map_err(|cause| json_error(fingerprint, cause))?;
-        self.connection
-            .prepare_cached("UPDATE finding SET owners = ?2 WHERE id = ?1 AND owners <> ?2")
-            .and_then(|mut statement| statement.execute(params![row.id, json]))
-            .map_err(|e| self.error(e))?;
-        Ok(())
+        self.write(
+            "UPDATE finding SET owners = ?2 WHERE id = ?1 AND owners <> ?2",
+            values![row.id, json],
+        )
     }
 
     pub(super) fn write_change(
@@ -262,33 +234,31 @@ impl Writer<'_> {
         to: State,
         why: &str,
     ) -> Result<(), StoreError> {
-        self.connection
-            .prepare_cached(
-                "INSERT INTO change (finding, at, from_state, to_state, why)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-            )
-            .and_then(|mut s| {
-                s.execute(params![finding, at, from.map(State::word), to.word(), why])
-            })
-            .map_err(|e| self.error(e))?;
-        Ok(())
+        self.write(
+            "INSERT INTO change (finding, at, from_state, to_state, why)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            values![finding, at, from.map(State::word), to.word(), why],
+        )
     }
 
-    pub(super) fn error(&self, cause: rusqlite::Error) -> StoreError {
-        StoreError::from_sqlite("record", self.path, cause)
+    fn write(&self, sql: &str, values: &[Value]) -> Result<(), StoreError> {
+        self.database.write(sql, values).map_err(|cause| self.error(cause))
+    }
+
+    pub(super) fn error(&self, cause: DatabaseError) -> StoreError {
+        StoreError::of("record", self.place, cause)
     }
 }
 
 pub(super) fn saw_build(
-    c: &Connection,
+    database: &Database,
     service: &str,
     build: &str,
     at: i64,
-) -> rusqlite::Result<()> {
-    c.prepare_cached(
+) -> Result<(), DatabaseError> {
+    database.write(
         "INSERT INTO build (service, build, first_seen) VALUES (?1, ?2, ?3)
-         ON CONFLICT DO UPDATE SET first_seen = ?3 WHERE ?3 < first_seen",
-    )?
-    .execute(params![service, build, at])?;
-    Ok(())
+         ON CONFLICT (service, build) DO UPDATE SET first_seen = ?3 WHERE ?3 < build.first_seen",
+        values![service, build, at],
+    )
 }

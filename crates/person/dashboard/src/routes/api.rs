@@ -157,7 +157,7 @@ async fn record(
 impl From<IntakeError> for Trouble {
     fn from(error: IntakeError) -> Trouble {
         match error {
-            IntakeError::Store(error) => Trouble::from(error),
+            IntakeError::Store(error) => Trouble::from(&*error),
             IntakeError::Full | IntakeError::Ended => {
                 Trouble::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
             }

@@ -62,7 +62,7 @@ fn catch_command(
     let mut command = crate::launcher()?;
     command.push(std::env::current_exe()?.into());
     command.extend(["catch", "--format", "jsonl", "--service", service, "--store"].map(Into::into));
-    command.push(kept.store().into());
+    command.push(kept.store().flag());
     command.extend_from_slice(kept.flags());
     command.push(format!("--for={seconds}s").into());
     command.push(format!("--budget={}", budget.0).into());

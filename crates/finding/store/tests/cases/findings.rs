@@ -1,10 +1,6 @@
 //! Sightings in, findings out; what people decide; what a later build shows.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
-
-mod common;
-
-use common::{at, by_mia, empty_store, race, sighting};
+use crate::common::{Kept, at, by_mia, race, sighting};
 use photofinish_model::{AnswerDiff, Fingerprint, Kind, Pattern, Race};
 use photofinish_store::json::FindingJson;
 use photofinish_store::{
@@ -22,9 +18,7 @@ fn record_fixed(store: &mut Store, race: &Race, build: Option<&str>) -> Fingerpr
     fingerprint
 }
 
-#[test]
-fn many_sightings_of_one_race_are_one_finding() {
-    let mut kept = empty_store();
+pub fn many_sightings_of_one_race_are_one_finding(mut kept: Kept) {
     let race = race("Cached");
     let first = kept.store.record(&sighting("a", &race)).unwrap();
     assert!(first.new && !first.duplicate && !first.regressed);
@@ -52,9 +46,7 @@ fn many_sightings_of_one_race_are_one_finding() {
     assert_eq!(finding.race, race);
 }
 
-#[test]
-fn the_same_key_counts_once_however_often_it_is_delivered() {
-    let mut kept = empty_store();
+pub fn the_same_key_counts_once_however_often_it_is_delivered(mut kept: Kept) {
     let (one, other) = (race("One"), race("Other"));
     let first = kept.store.record(&sighting("key", &one)).unwrap();
     for race in [&one, &other] {
@@ -69,9 +61,7 @@ fn the_same_key_counts_once_however_often_it_is_delivered() {
     assert_eq!(findings.iter().map(|f| f.count).collect::<Vec<_>>(), [2]);
 }
 
-#[test]
-fn the_race_that_tells_most_is_kept_and_the_first_and_latest_report() {
-    let mut kept = empty_store();
+pub fn the_race_that_tells_most_is_kept_and_the_first_and_latest_report(mut kept: Kept) {
     let whole = race("Cart");
     let cut = Race { partial: true, raw: "cut".into(), light: true, ..whole.clone() };
     let late = Race { raw: "early, delivered late".into(), ..whole.clone() };
@@ -90,9 +80,7 @@ fn the_race_that_tells_most_is_kept_and_the_first_and_latest_report() {
     assert_eq!((finding.first_seen, finding.last_seen), (at(5), at(20)));
 }
 
-#[test]
-fn a_sighting_of_a_later_build_shows_that_the_repair_failed() {
-    let mut kept = empty_store();
+pub fn a_sighting_of_a_later_build_shows_that_the_repair_failed(mut kept: Kept) {
     let race = race("Cart");
     let fingerprint = record_fixed(&mut kept.store, &race, Some("v2"));
     let old = NewSighting { at: at(3_000), ..sighting("old pod still runs", &race) };
@@ -112,9 +100,7 @@ fn a_sighting_of_a_later_build_shows_that_the_repair_failed() {
     assert_eq!((last.by.as_deref(), last.from), (None, Some(State::Fixed)));
 }
 
-#[test]
-fn builds_named_by_commit_are_ordered_by_when_they_appeared() {
-    let mut kept = empty_store();
+pub fn builds_named_by_commit_are_ordered_by_when_they_appeared(mut kept: Kept) {
     let race = race("Cart");
     kept.store.saw_build(Some("api"), "c0ffee", at(1_200)).unwrap();
     record_fixed(&mut kept.store, &race, Some("c0ffee"));
@@ -125,9 +111,7 @@ fn builds_named_by_commit_are_ordered_by_when_they_appeared() {
     assert!(kept.store.record(&new).unwrap().regressed);
 }
 
-#[test]
-fn where_no_build_is_known_the_time_of_the_sighting_decides() {
-    let mut kept = empty_store();
+pub fn where_no_build_is_known_the_time_of_the_sighting_decides(mut kept: Kept) {
     let race = race("Cart");
     record_fixed(&mut kept.store, &race, None);
     let spooled = NewSighting { build: None, at: at(1_999), ..sighting("spooled", &race) };
@@ -136,9 +120,7 @@ fn where_no_build_is_known_the_time_of_the_sighting_decides() {
     assert!(kept.store.record(&after).unwrap().regressed);
 }
 
-#[test]
-fn a_mute_keeps_a_finding_quiet_until_its_day() {
-    let mut kept = empty_store();
+pub fn a_mute_keeps_a_finding_quiet_until_its_day(mut kept: Kept) {
     let race = race("Cart");
     let fingerprint = kept.store.record(&sighting("a", &race)).unwrap().fingerprint;
     let ids = [fingerprint.clone()];
@@ -156,9 +138,7 @@ fn a_mute_keeps_a_finding_quiet_until_its_day() {
     assert_eq!(finding.history.last().unwrap().why, "the mute ended");
 }
 
-#[test]
-fn a_decision_is_made_for_all_or_for_none() {
-    let mut kept = empty_store();
+pub fn a_decision_is_made_for_all_or_for_none(mut kept: Kept) {
     let (a, b) = (race("A"), race("B"));
     let a = kept.store.record(&sighting("a", &a)).unwrap().fingerprint;
     let b = kept.store.record(&sighting("b", &b)).unwrap().fingerprint;
@@ -171,9 +151,7 @@ fn a_decision_is_made_for_all_or_for_none() {
     assert_eq!(kept.store.finding(&a).unwrap().history.len(), 1);
 }
 
-#[test]
-fn the_history_says_who_and_why() {
-    let mut kept = empty_store();
+pub fn the_history_says_who_and_why(mut kept: Kept) {
     let race = race("Cart");
     let fingerprint = record_fixed(&mut kept.store, &race, Some("v2"));
     kept.store.change(std::slice::from_ref(&fingerprint), &Action::Reopen, &by_mia(3_000)).unwrap();
@@ -195,9 +173,7 @@ fn the_history_says_who_and_why() {
     );
 }
 
-#[test]
-fn an_owner_named_by_a_person_stays() {
-    let mut kept = empty_store();
+pub fn an_owner_named_by_a_person_stays(mut kept: Kept) {
     let race = race("Cart");
     let rules = |team: &str| {
         let repository = Repository { root: "/src".into(), ..Repository::default() };
@@ -223,9 +199,7 @@ fn an_owner_named_by_a_person_stays() {
     assert_eq!(owners(&kept.store), ["@shop"]);
 }
 
-#[test]
-fn findings_are_chosen_by_state_source_time_and_words() {
-    let mut kept = empty_store();
+pub fn findings_are_chosen_by_state_source_time_and_words(mut kept: Kept) {
     let (cart, pay) = (race("Cart"), race("Pay"));
     let cart_id = kept.store.record(&sighting("a", &cart)).unwrap().fingerprint;
     let later = NewSighting { source: Source::Load, at: at(9_000), ..sighting("b", &pay) };
@@ -248,9 +222,7 @@ fn findings_are_chosen_by_state_source_time_and_words() {
     assert_eq!(list(words(&["getcart", "pay"])), []);
 }
 
-#[test]
-fn an_id_may_be_shortened_while_it_is_unique() {
-    let mut kept = empty_store();
+pub fn an_id_may_be_shortened_while_it_is_unique(mut kept: Kept) {
     let ids: Vec<Fingerprint> = (0..40)
         .map(|i| {
             let race = race(&format!("{i}"));
@@ -272,9 +244,7 @@ fn an_id_may_be_shortened_while_it_is_unique() {
     }
 }
 
-#[test]
-fn the_json_of_a_finding_has_what_scripts_were_promised() {
-    let mut kept = empty_store();
+pub fn the_json_of_a_finding_has_what_scripts_were_promised(mut kept: Kept) {
     let race = race("Cart");
     let fingerprint = record_fixed(&mut kept.store, &race, Some("v2"));
     let finding = kept.store.finding(&fingerprint).unwrap();
@@ -311,9 +281,9 @@ fn the_json_of_a_finding_has_what_scripts_were_promised() {
     assert_eq!(serde_json::from_value::<FindingJson>(value).unwrap(), json);
 }
 
-#[test]
-fn answers_that_differ_in_one_place_are_one_finding_with_the_counts_of_the_latest() {
-    let mut kept = empty_store();
+pub fn answers_that_differ_in_one_place_are_one_finding_with_the_counts_of_the_latest(
+    mut kept: Kept,
+) {
     let diff = |compared, differed| AnswerDiff {
         route: "GET /orders/{}".into(),
         place: "$.total".into(),
@@ -337,16 +307,17 @@ fn answers_that_differ_in_one_place_are_one_finding_with_the_counts_of_the_lates
     assert_eq!(json["race"]["answer_diff"]["differed"], 3);
 }
 
-#[test]
-fn a_finding_knows_the_jobs_that_were_under_way_once_each_and_the_latest_of_them() {
-    let mut kept = common::empty_store();
-    let race = common::race("Job");
+pub fn a_finding_knows_the_jobs_that_were_under_way_once_each_and_the_latest_of_them(
+    mut kept: Kept,
+) {
+    let race = crate::common::race("Job");
     let job =
         |id: u32| Job { queue: "q_race".into(), id: id.to_string(), kind: Some("mail".into()) };
     let mut fingerprint = None;
     for n in 0..15 {
         let key = format!("key-{n}");
-        let sighting = NewSighting { at: common::at(n.into()), ..common::sighting(&key, &race) };
+        let sighting =
+            NewSighting { at: crate::common::at(n.into()), ..crate::common::sighting(&key, &race) };
         fingerprint = Some(kept.store.record(&sighting).unwrap().fingerprint);
         for _ in 0..2 {
             kept.store.link_jobs(&key, &[job(2 * n), job(2 * n + 1)]).unwrap();
@@ -356,5 +327,5 @@ fn a_finding_knows_the_jobs_that_were_under_way_once_each_and_the_latest_of_them
     let finding = kept.store.finding(&fingerprint.unwrap()).unwrap();
     let ids: Vec<&str> = finding.jobs.iter().map(|linked| linked.job.id.as_str()).collect();
     assert_eq!((ids.len(), &ids[..2], ids[19]), (20, &["28", "29"][..], "11"));
-    assert_eq!((finding.jobs[0].among, finding.jobs[0].at), (2, common::at(14)));
+    assert_eq!((finding.jobs[0].among, finding.jobs[0].at), (2, crate::common::at(14)));
 }

@@ -1,12 +1,8 @@
 //! Findings a page at a time are the same findings as all of them at once.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
+use crate::common::{Kept, at, by_mia, race, sighting};
+use photofinish_store::{Action, Filter, NewSighting, Order, Page, Source, State, Store};
 
-mod common;
-
-use common::{at, by_mia, empty_store, race, sighting};
-use photofinish_store::{Action, Filter, NewSighting, Order, Page, Source, State, Store, Summary};
-
-const ALL: Page = Page {
+pub const ALL: Page = Page {
     order: Order::Urgent,
     offset: 0,
     limit: usize::MAX,
@@ -14,7 +10,7 @@ const ALL: Page = Page {
 };
 
 /// 40 findings, seen by all sorts, some decided.
-fn fill(store: &mut Store) {
+pub fn fill(store: &mut Store) {
     let sources = [Source::Canary, Source::Mirror, Source::Catch];
     for number in 0..40_u32 {
         let race = race(&format!("Thing{number}"));
@@ -39,7 +35,7 @@ fn fill(store: &mut Store) {
     store.change(&ids[3..7], &Action::Assign { owners }, &by_mia(90_000)).unwrap();
 }
 
-fn filters() -> Vec<Filter> {
+pub fn filters() -> Vec<Filter> {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let all = Filter::default;
     vec![
@@ -57,9 +53,7 @@ fn filters() -> Vec<Filter> {
     ]
 }
 
-#[test]
-fn a_list_has_the_findings_that_a_whole_reading_has_in_the_same_order() {
-    let mut kept = empty_store();
+pub fn a_list_has_the_findings_that_a_whole_reading_has_in_the_same_order(mut kept: Kept) {
     fill(&mut kept.store);
     for filter in filters() {
         let whole = kept.store.findings(&filter).unwrap();
@@ -77,9 +71,7 @@ fn a_list_has_the_findings_that_a_whole_reading_has_in_the_same_order() {
     }
 }
 
-#[test]
-fn states_are_counted_whichever_of_them_are_shown() {
-    let mut kept = empty_store();
+pub fn states_are_counted_whichever_of_them_are_shown(mut kept: Kept) {
     fill(&mut kept.store);
     let only_fixed = Filter { states: vec![State::Fixed], ..Filter::default() };
     let list = kept.store.list(&only_fixed, &ALL).unwrap();
@@ -88,9 +80,7 @@ fn states_are_counted_whichever_of_them_are_shown() {
     assert_eq!(counts, [(State::New, 31), (State::Acknowledged, 5), (State::Fixed, 4)]);
 }
 
-#[test]
-fn pages_follow_each_other_without_a_gap() {
-    let mut kept = empty_store();
+pub fn pages_follow_each_other_without_a_gap(mut kept: Kept) {
     fill(&mut kept.store);
     for order in [Order::Urgent, Order::LastSeen, Order::FirstSeen, Order::Count] {
         let read = |offset, limit| {
@@ -100,28 +90,4 @@ fn pages_follow_each_other_without_a_gap() {
         let pages: Vec<_> = (0..5).flat_map(|page| read(page * 9, 9)).collect();
         assert_eq!(pages, read(0, 100), "{order:?}");
     }
-}
-
-#[test]
-fn a_file_of_an_older_photofinish_is_searched_and_plotted_like_a_new_one() {
-    let mut kept = empty_store();
-    fill(&mut kept.store);
-    let before: Vec<_> =
-        filters().iter().map(|f| kept.store.list(f, &ALL).unwrap().findings).collect();
-    let path = kept.store.path().to_owned();
-    drop(kept.store);
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    connection
-        .execute_batch(
-            "DROP TABLE search; DROP TABLE activity; DROP TABLE job; DROP TABLE cursor; DROP TABLE campaign; PRAGMA user_version = 1;",
-        )
-        .unwrap();
-    drop(connection);
-    let store = Store::open(&path).unwrap();
-    let after: Vec<_> = filters().iter().map(|f| store.list(f, &ALL).unwrap().findings).collect();
-    let titles = |pages: &[Vec<Summary>]| -> Vec<Vec<String>> {
-        pages.iter().map(|page| page.iter().map(|one| one.title.clone()).collect()).collect()
-    };
-    assert_eq!(titles(&after), titles(&before));
-    assert!(after == before, "the same in every field");
 }
