@@ -9,6 +9,7 @@ mod catch_twins;
 mod growth;
 mod jobs_kills;
 mod kills;
+mod serve_fleet;
 mod slow;
 mod stage;
 
@@ -86,6 +87,12 @@ const SOAKS: &[(&str, How, &str)] = &[
         "serve-kills",
         How::Tests { package: "photofinish", word: "none_is_lost_and_none_doubled" },
         "SIGKILL of serve, and of its Postgres, 100 times each under load: none lost, none doubled",
+    ),
+    (
+        "serve-fleet",
+        How::Own(serve_fleet::serve_fleet),
+        "[--processes 1000] [--reports 60] [--kills 10] a report a second from each of 1,000 processes, serve and its \
+         Postgres killed: all are there once",
     ),
     (
         "catch-kills",

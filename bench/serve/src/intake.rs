@@ -46,7 +46,8 @@ fn send(url: &str, sender: usize, each: usize) -> Vec<Duration> {
     times
 }
 
-fn sighting(sender: usize, number: usize) -> SightingJson {
+/// The `number`th of a sender.
+pub(crate) fn sighting(sender: usize, number: usize) -> SightingJson {
     let mut race = Race::new(Kind::DataRace, Detector::GoRace, "DATA RACE");
     for (op, verb) in [(Op::Read, "get"), (Op::Write, "set")] {
         let mut access = Access::new(op);

@@ -1,6 +1,8 @@
 //! What `photofinish serve` takes for each page of 10,000 findings with 1,000,000 sightings, and how
 //! many sightings a second many senders get onto its disk.
 //!
+//! With `--fleet` it is a soak instead: many processes report while `serve` is killed (`fleet`).
+//!
 //! `fill` makes the findings (different functions, patterns, owners, services, over 60 days), `pages`
 //! and `intake` ask. The server is a process of its own, as it would be; times are taken by the client
 //! over a kept connection on the loopback, so they hold everything but a network.
@@ -8,11 +10,13 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a table is what it is for")]
 
 mod fill;
+mod fleet;
 mod intake;
 mod pages;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -37,10 +41,34 @@ struct Args {
     /// Make the findings here, or take those that are here
     #[arg(long)]
     store: Option<PathBuf>,
+    /// Instead: so many processes report, and `serve` is killed meanwhile
+    #[arg(long, value_name = "PROCESSES")]
+    fleet: Option<usize>,
+    /// Reports of each process, one a second
+    #[arg(long, default_value_t = 60)]
+    reports: usize,
+    /// How often `serve`, or its Postgres, is killed
+    #[arg(long, default_value_t = 10)]
+    kills: usize,
+    /// Keep findings in a Postgres, which is killed too
+    #[arg(long)]
+    postgres: bool,
+    /// Be one of the processes
+    #[arg(long, hide = true)]
+    report_to: Option<String>,
+    #[arg(long, hide = true, default_value_t = 0)]
+    number: usize,
 }
 
 fn main() -> Result<()> {
     let args = Args::parse();
+    if let Some(url) = &args.report_to {
+        return fleet::report(url, args.number, args.reports);
+    }
+    if let Some(processes) = args.fleet {
+        let Args { reports, kills, postgres, .. } = args;
+        return fleet::soak(&fleet::Fleet { processes, reports, kills, postgres });
+    }
     let folder = tempfile::tempdir()?;
     let store = args.store.clone().unwrap_or_else(|| folder.path().join("findings.db"));
     if !store.exists() {
@@ -66,12 +94,16 @@ struct Server {
 
 impl Server {
     fn start(store: &Path) -> Result<Server> {
+        Server::on(store.as_os_str(), &store.with_extension("spool"), "127.0.0.1:0")
+    }
+
+    fn on(store: &OsStr, spool: &Path, listen: &str) -> Result<Server> {
         let program = std::env::var_os("PHOTOFINISH").context("PHOTOFINISH names no program")?;
         let mut child = Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--store"])
+            .args(["serve", "--listen", listen, "--store"])
             .arg(store)
-            .args(["--spool"])
-            .arg(store.with_extension("spool"))
+            .arg("--spool")
+            .arg(spool)
             .stderr(Stdio::piped())
             .spawn()
             .context("cannot start photofinish")?;

@@ -442,3 +442,70 @@ fn every_command_has_a_manual_page() {
         assert!(text.contains("photofinish"), "{page}");
     }
 }
+
+const LONG: std::time::Duration = std::time::Duration::from_secs(120);
+
+fn watching(service: &Service, arguments: &[&str]) -> photofinish_testkit::Running {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_photofinish"));
+    command.arg("findings").args(arguments).arg("--watch").current_dir(service.dir.path());
+    command
+        .env("PHOTOFINISH_STORE", service.store())
+        .env("PHOTOFINISH_SPOOL", service.path("spool"));
+    photofinish_testkit::Running::start(&mut command)
+}
+
+#[test]
+fn who_watches_sees_what_others_record_and_decide() {
+    let service = Service::with_two_findings();
+    let list = watching(&service, &["list"]);
+    list.wait_for_line(LONG, "2 findings: ");
+    let mut store = Store::open(service.store()).unwrap();
+    let race = service.race(["main.refund", "main.settle"], "refund.go", [3, 9]);
+    let sighting = NewSighting {
+        key: "later",
+        race: &race,
+        source: Source::Catch,
+        service: None,
+        build: None,
+        host: None,
+        pid: None,
+        at: Timestamp::now(),
+    };
+    let id = store.record(&sighting).unwrap().fingerprint;
+    list.wait_for_line(LONG, "3 findings: ");
+    assert!(list.output().contains("main.refund"), "{}", list.output());
+    let show = watching(&service, &["show", id.as_str()]);
+    show.wait_for_line(LONG, "findings ack");
+    let by =
+        photofinish_store::Decision { by: "mia".into(), why: "known".into(), at: Timestamp::now() };
+    store.change(&[id], &photofinish_store::Action::Acknowledge, &by).unwrap();
+    show.wait_for_line(LONG, "once repaired: ");
+    list.wait_for_line(LONG, "1 acknowledged");
+}
+
+#[test]
+fn places_are_links_on_a_terminal_and_nowhere_else() {
+    let service = Service::with_two_findings();
+    let show = format!("{} findings show", env!("CARGO_BIN_EXE_photofinish"));
+    let list = Store::open(service.store()).unwrap();
+    let all = list.findings(&photofinish_store::Filter::default()).unwrap();
+    let cache = all.iter().find(|finding| finding.title.contains("getCached")).unwrap();
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = std::process::Command::new(program);
+        command.args(arguments).current_dir(service.dir.path()).env("TERM", "xterm-256color");
+        command.env("PHOTOFINISH_STORE", service.store()).env_remove("NO_COLOR");
+        command.env("PHOTOFINISH_SPOOL", service.path("spool"));
+        command.output().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let show = format!("{show} {}", cache.fingerprint);
+    let piped = run("sh", &["-c", &show]).unwrap();
+    assert!(piped.contains("cache.go:8") && !piped.contains('\x1b'), "{piped}");
+    let sized = format!("stty cols 200 rows 50; {show}");
+    let Ok(shown) = run("script", &["-qec", &sized, "/dev/null"]) else {
+        eprintln!("skipped: this machine has no `script` to make a terminal with");
+        return;
+    };
+    let file = service.path("cache.go");
+    let link = format!("{}\x1b\\", file.display());
+    assert!(shown.contains("\x1b]8;;file://") && shown.contains(&link), "{shown}");
+}

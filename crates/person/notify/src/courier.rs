@@ -213,9 +213,13 @@ impl Courier {
         let now = Timestamp::now();
         let value = body(self.receiver.kind, events, self.page.as_deref(), now);
         let text = value.to_string();
+        let url = match self.receiver.kind {
+            Kind::Otlp => crate::otlp::logs_url(&self.receiver.url),
+            _ => self.receiver.url.clone(),
+        };
         let mut request = self
             .agent
-            .post(&self.receiver.url)
+            .post(&url)
             .header("content-type", "application/json")
             .header("idempotency-key", format!("photofinish-{}-{last}", self.cursor));
         if let Some(secret) = &self.receiver.secret {

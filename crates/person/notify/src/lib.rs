@@ -1,4 +1,4 @@
-//! Tells others of new and regressed findings: a signed webhook, Slack, Alertmanager.
+//! Tells others of new and regressed findings: a signed webhook, Slack, Alertmanager, OpenTelemetry.
 //!
 //! In: the history of findings, whoever wrote it. Out: HTTP requests. Each receiver has a thread and a
 //! cursor in the history that moves once the receiver has taken what it was sent; so one that is away
@@ -11,6 +11,7 @@
 
 mod courier;
 mod message;
+mod otlp;
 mod settings;
 
 pub use courier::{Notifier, NotifyError};

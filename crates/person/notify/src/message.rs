@@ -1,5 +1,6 @@
 //! What a receiver is sent: events in, a body out. No network, no clock.
 
+use crate::otlp;
 use crate::settings::Kind;
 use jiff::{SignedDuration, Timestamp};
 use photofinish_store::{Finding, News, State};
@@ -23,15 +24,16 @@ pub(crate) fn body(kind: Kind, events: &[Event], page: Option<&str>, now: Timest
         Kind::Generic => generic(events, page),
         Kind::Slack => slack(events, page),
         Kind::Alertmanager => alerts(events, page, now),
+        Kind::Otlp => otlp::logs(events, page, now),
     }
 }
 
 /// `new` or `regressed`, or the state it went to.
-fn what(event: &Event) -> &'static str {
+pub(crate) fn what(event: &Event) -> &'static str {
     event.news.change.to.word()
 }
 
-fn link(event: &Event, page: Option<&str>) -> Option<String> {
+pub(crate) fn link(event: &Event, page: Option<&str>) -> Option<String> {
     let page = page?.trim_end_matches('/');
     Some(format!("{page}/findings/{}", event.finding.fingerprint))
 }
@@ -146,7 +148,7 @@ fn alerts(events: &[Event], page: Option<&str>, now: Timestamp) -> Value {
     Value::Array(events.iter().map(alert).collect())
 }
 
-fn names(seen: &[photofinish_store::Seen]) -> Vec<String> {
+pub(crate) fn names(seen: &[photofinish_store::Seen]) -> Vec<String> {
     seen.iter().map(|seen| seen.name.clone()).collect()
 }
 

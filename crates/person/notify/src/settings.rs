@@ -39,6 +39,8 @@ pub enum Kind {
     Slack,
     /// `/api/v2/alerts` of Alertmanager.
     Alertmanager,
+    /// OpenTelemetry: a log record each, to whoever takes OTLP over HTTP.
+    Otlp,
 }
 
 /// A word known to us and the receiver. Never printed.

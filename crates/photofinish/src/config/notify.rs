@@ -54,6 +54,8 @@ pub(crate) enum KindWord {
     Slack,
     /// Alertmanager.
     Alertmanager,
+    /// OpenTelemetry.
+    Otlp,
 }
 
 impl Config {
@@ -106,6 +108,7 @@ impl Config {
                 KindWord::Generic => Kind::Generic,
                 KindWord::Slack => Kind::Slack,
                 KindWord::Alertmanager => Kind::Alertmanager,
+                KindWord::Otlp => Kind::Otlp,
             },
             url,
             secret: secret.map(Secret),

@@ -1,6 +1,7 @@
 //! A stack as lines: the frame to look at marked, the user's own code bright, the rest dim.
 
-use super::style::{BOLD, CYAN, DIM, RED, clean, paint, shorten, shorten_front};
+use super::style::{BOLD, CYAN, DIM, RED, clean, link, paint, shorten, shorten_front};
+use anstyle::Style;
 use photofinish_model::{
     Access, CodeOrigin, Frame, Kind, Stack, canonical_function, short_function, user_frame,
 };
@@ -36,6 +37,16 @@ impl Line {
     /// Adds `text` in `style`.
     pub(crate) fn push(&mut self, style: anstyle::Style, text: &str) -> &mut Line {
         self.text.push_str(&paint(style, text));
+        self.width += text.chars().count();
+        self
+    }
+
+    /// Adds `text` in `style`, to be clicked on where the terminal knows how; `to` is a file here.
+    fn push_linked(&mut self, style: anstyle::Style, text: &str, to: Option<&Path>) -> &mut Line {
+        match to {
+            Some(file) => self.text.push_str(&link(file, &paint(style, text))),
+            None => self.text.push_str(&paint(style, text)),
+        }
         self.width += text.chars().count();
         self
     }
@@ -97,7 +108,7 @@ pub(crate) fn stack_lines(stack: &Stack, view: &mut View, excerpt: bool) -> Vec<
         let run =
             marked.map_or(run, |marked| if marked < index { run } else { run.min(marked - index) });
         if !view.every_frame && run > FOREIGN_RUN {
-            lines.extend(frame_lines(frame, false, view.width));
+            lines.extend(frame_lines(frame, false, view));
             let mut more = Line::plain("    ");
             more.push(
                 DIM,
@@ -111,7 +122,7 @@ pub(crate) fn stack_lines(stack: &Stack, view: &mut View, excerpt: bool) -> Vec<
             index += run;
             continue;
         }
-        lines.extend(frame_lines(frame, marked == Some(index), view.width));
+        lines.extend(frame_lines(frame, marked == Some(index), view));
         if excerpt && marked == Some(index) {
             lines.extend(excerpt_lines(frame, view));
         }
@@ -165,11 +176,15 @@ fn packages(frames: &[Frame]) -> String {
 }
 
 /// `> function  file:line`, in two lines where one is too narrow.
-fn frame_lines(frame: &Frame, marked: bool, width: Option<usize>) -> Vec<Line> {
+fn frame_lines(frame: &Frame, marked: bool, view: &View) -> Vec<Line> {
+    let width = view.width;
+    // Only on a terminal, and only of what can be opened here.
+    let to = width.and_then(|_| view.sources.as_ref()?.file_of(frame));
+    let to = to.as_deref();
     let own = CodeOrigin::of(frame) == CodeOrigin::Own;
     let style = match (marked, own) {
         (true, _) => BOLD,
-        (false, true) => anstyle::Style::new(),
+        (false, true) => Style::new(),
         (false, false) => DIM,
     };
     let place = place_of(frame);
@@ -183,19 +198,21 @@ fn frame_lines(frame: &Frame, marked: bool, width: Option<usize>) -> Vec<Line> {
     let fits = 4 + function.chars().count() + 2 + place.chars().count() <= room;
     if fits || place.is_empty() {
         line.push(style, &shorten(&function, room.saturating_sub(4)));
-        line.push(if marked { CYAN } else { style }, &prefixed("  ", &place));
+        line.push(Style::new(), if place.is_empty() { "" } else { "  " });
+        line.push_linked(if marked { CYAN } else { style }, &place, to);
         return vec![line];
     }
     if !own && !marked {
         let function = shorten(&function, room.saturating_sub(4 + 2 + 16));
         let left = room.saturating_sub(4 + 2 + function.chars().count());
-        line.push(style, &function).push(style, &format!("  {}", shorten_front(&place, left)));
+        line.push(style, &function).push(style, "  ");
+        line.push_linked(style, &shorten_front(&place, left), to);
         return vec![line];
     }
     line.push(style, &shorten(&function, room.saturating_sub(4)));
     let mut second = Line::plain("        ");
     let place = shorten_front(&place, room.saturating_sub(8));
-    second.push(if marked { CYAN } else { style }, &place);
+    second.push_linked(if marked { CYAN } else { style }, &place, to);
     vec![line, second]
 }
 
@@ -220,10 +237,6 @@ pub(super) fn place_of(frame: &Frame) -> String {
         (Some(file), None) => near(file),
         (None, _) => frame.module.as_deref().map(clean).unwrap_or_default(),
     }
-}
-
-fn prefixed(prefix: &str, text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!("{prefix}{text}") }
 }
 
 /// The marked line with one before and one after it.

@@ -7,6 +7,8 @@
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use photofinish_store::State;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
@@ -18,6 +20,21 @@ pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
 /// `text` in `style`.
 pub(crate) fn paint(style: Style, text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("{style}{text}{style:#}") }
+}
+
+/// `text`, to be clicked on: a hyperlink to a file of this machine, as terminals take it (OSC 8). Whatever is in the
+/// path is spelled so that a terminal obeys none of it.
+pub(crate) fn link(file: &Path, text: &str) -> String {
+    let mut url = format!("file://{}", rustix::system::uname().nodename().to_string_lossy());
+    for byte in file.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => {
+                url.push(char::from(*byte));
+            }
+            byte => url.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    format!("\x1b]8;;{url}\x1b\\{text}\x1b]8;;\x1b\\")
 }
 
 /// The colour of a state: red asks for somebody, green is done.
@@ -122,6 +139,14 @@ mod tests {
     fn text_from_a_report_cannot_drive_the_terminal() {
         assert_eq!(clean("main.f\x1b[2J\u{202e}x\n"), "main.f\u{fffd}[2J\u{fffd}x\u{fffd}");
         assert_eq!(clean("main.größe"), "main.größe");
+    }
+
+    #[test]
+    fn a_link_is_a_file_whatever_its_name_is() {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let linked = link(Path::new("/a b/\x1b]0;x.go"), "x.go:6");
+        let url = format!("file://{host}/a%20b/%1B%5D0%3Bx.go");
+        assert_eq!(linked, format!("\x1b]8;;{url}\x1b\\x.go:6\x1b]8;;\x1b\\"));
     }
 
     #[test]

@@ -183,3 +183,30 @@ fn alertmanager_hears_of_the_beginning_and_of_the_end() {
     let end: jiff::Timestamp = ended["endsAt"].as_str().unwrap().parse().unwrap();
     assert!(end <= jiff::Timestamp::now(), "{ended}");
 }
+
+#[test]
+fn an_opentelemetry_collector_gets_a_log_record_of_the_service_that_raced() {
+    let service = Service::new();
+    let port = free_port();
+    configure(&service, &format!("kind = \"otlp\"\nurl = \"http://127.0.0.1:{port}\""));
+    let receiver = Receiver::start(port, 1);
+    let _served = service.serve(&[]);
+    see(&service, "Fresh", "v1");
+    let (head, told) = &receiver.wait_for(1)[0];
+    assert!(head.starts_with("POST /v1/logs HTTP/1.1\r\n"), "{head}");
+    assert_eq!(header(head, "content-type"), "application/json");
+    let of = &told["resourceLogs"][0];
+    let resource = of["resource"]["attributes"].as_array().unwrap();
+    let value = |attributes: &[Value], key: &str| {
+        attributes.iter().find(|one| one["key"] == key).unwrap()["value"]["stringValue"].clone()
+    };
+    assert_eq!(value(resource, "service.name"), "payments");
+    assert_eq!(value(resource, "service.version"), "v1");
+    let record = &of["scopeLogs"][0]["logRecords"][0];
+    assert_eq!(record["eventName"], "photofinish.finding.new");
+    assert_eq!(record["body"]["stringValue"], "main.getFresh ↔ main.setFresh");
+    assert!(record["timeUnixNano"].as_str().unwrap().parse::<u64>().is_ok(), "{record}");
+    let attributes = record["attributes"].as_array().unwrap();
+    let link = value(attributes, "url.full");
+    assert!(link.as_str().unwrap().starts_with("https://findings.example/findings/"), "{link}");
+}

@@ -1,5 +1,6 @@
 //! `photofinish findings list`.
 
+use super::watch::watch;
 use super::{print, time};
 use crate::commands::place::{StoreArgs, store_error};
 use crate::exit::ExitStatus;
@@ -14,6 +15,9 @@ use photofinish_store::{Filter, Finding, Source, State};
 pub(crate) struct ListArgs {
     #[command(flatten)]
     filter: FilterArgs,
+    /// Show them again whenever something changes
+    #[arg(long)]
+    watch: bool,
     /// How to print them
     #[arg(long, value_enum, default_value_t = ListFormat::Text)]
     format: ListFormat,
@@ -54,10 +58,17 @@ enum ListFormat {
 }
 
 pub(super) fn list(args: ListArgs, store: &StoreArgs) -> anyhow::Result<ExitStatus> {
-    let findings = args.filter.read(store)?;
-    print(&match args.format {
-        ListFormat::Text => output::findings_table(&findings),
-        ListFormat::Json => json(&findings)?,
+    let text = |findings: &[Finding]| match args.format {
+        ListFormat::Text => Ok(output::findings_table(findings)),
+        ListFormat::Json => json(findings),
+    };
+    if !args.watch {
+        return print(&text(&args.filter.read(store)?)?);
+    }
+    let filter = args.filter.filter();
+    watch(store, |store| {
+        let findings = store.map_or(Ok(Vec::new()), |store| store.findings(&filter));
+        text(&findings.map_err(store_error)?)
     })
 }
 
@@ -70,7 +81,14 @@ pub(super) fn json(findings: &[Finding]) -> anyhow::Result<String> {
 impl FilterArgs {
     /// The findings that the flags let through; none if nothing was ever recorded.
     pub(super) fn read(self, store: &StoreArgs) -> anyhow::Result<Vec<Finding>> {
-        let filter = Filter {
+        match store.open()? {
+            Some(store) => store.findings(&self.filter()).map_err(store_error),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn filter(self) -> Filter {
+        Filter {
             states: self.state,
             sources: self.source,
             patterns: self.pattern,
@@ -78,10 +96,6 @@ impl FilterArgs {
             owners: self.owner,
             since: self.since,
             words: self.words,
-        };
-        match store.open()? {
-            Some(store) => store.findings(&filter).map_err(store_error),
-            None => Ok(Vec::new()),
         }
     }
 }

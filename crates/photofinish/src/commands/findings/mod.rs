@@ -5,6 +5,7 @@ mod export;
 mod list;
 mod show;
 mod time;
+mod watch;
 
 use super::place::StoreArgs;
 use crate::exit::ExitStatus;

@@ -11,6 +11,7 @@ use anyhow::Context;
 use photofinish_dashboard::{ServeError, Server, Settings, Tls, Token};
 use photofinish_notify::Notifier;
 use photofinish_store::{OwnerRules, Repository};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -70,6 +71,7 @@ pub(crate) fn serve(args: ServeArgs) -> anyhow::Result<ExitStatus> {
             .context("cannot write to stdout")?;
         return Ok(ExitStatus::Success);
     }
+    allow_many_connections();
     let config = Config::load(args.config.as_deref())?;
     let place = args.store.place(&config)?;
     place.deliver_left_over();
@@ -94,6 +96,14 @@ pub(crate) fn serve(args: ServeArgs) -> anyhow::Result<ExitStatus> {
     })?;
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     Ok(ExitStatus::Success)
+}
+
+/// As many open files as we may have: each sender keeps its connection, and the usual limit is 1,024.
+fn allow_many_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::debug!("no more than {:?} open files: {error}", limit.current);
+    }
 }
 
 fn announce(server: &Server, settings: &Settings) {
