@@ -8,6 +8,7 @@ mod ways;
 use super::Format;
 use super::keep::KeepArgs;
 use super::place::store_error;
+use super::service::{BuildArgs, ServiceArgs};
 use crate::config::{CompareWhat, Config, Percent, Span, Way};
 use crate::exit::ExitStatus;
 use crate::output::error::hinted;
@@ -42,51 +43,6 @@ pub(crate) struct HuntArgs {
     /// How to print what was found
     #[arg(long, value_parser = super::text_or_json, default_value = "text")]
     format: Format,
-}
-
-/// The service.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "The service")]
-struct ServiceArgs {
-    /// Its main package, as for `go build` [default: .]
-    #[arg(short, long, value_name = "PACKAGE")]
-    package: Option<String>,
-    /// Where it listens; its path is requested if the configuration names no requests
-    #[arg(short, long, value_name = "URL")]
-    url: Option<String>,
-    /// The folder of its Go module
-    #[arg(short = 'C', long, value_name = "DIR")]
-    dir: Option<PathBuf>,
-    /// Its name in findings
-    #[arg(long, value_name = "NAME")]
-    service: Option<String>,
-    /// An argument for it; {port} stands for the port of --url (repeatable)
-    #[arg(long = "arg", value_name = "ARG", allow_hyphen_values = true)]
-    args: Vec<String>,
-    /// Set in its environment; {port} works here too (repeatable)
-    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
-    env: Vec<(String, String)>,
-    /// The path that answers below 500 once it is ready
-    #[arg(long, value_name = "PATH")]
-    ready: Option<String>,
-    /// How long it may take to be ready [default: 60s]
-    #[arg(long, value_name = "TIME")]
-    ready_timeout: Option<Span>,
-}
-
-/// How it is built.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "The build")]
-struct BuildArgs {
-    /// Build tags
-    #[arg(long, value_name = "TAGS", value_delimiter = ',')]
-    tags: Vec<String>,
-    /// A cheaper race build, whose findings want confirming in a full one
-    #[arg(long)]
-    light: bool,
-    /// The go command
-    #[arg(long, value_name = "PATH", env = "PHOTOFINISH_GO")]
-    go: Option<PathBuf>,
 }
 
 /// The load.
@@ -132,13 +88,6 @@ struct WaysArgs {
     /// What of the mirror's answers is compared with those that callers got [default: shape]
     #[arg(long, value_name = "WHAT")]
     compare: Option<CompareWhat>,
-}
-
-fn name_and_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err(format!("`{text}` is not NAME=VALUE")),
-    }
 }
 
 /// Hunts, and shows what was found.

@@ -11,11 +11,13 @@ mod jobs;
 mod keep;
 mod load;
 mod man;
+mod matrix;
 mod place;
 mod proxy;
 mod report;
 mod run;
 mod serve;
+mod service;
 
 use crate::exit::ExitStatus;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -70,6 +72,7 @@ enum Command {
     Proxy(Box<proxy::ProxyArgs>),
     Jobs(jobs::JobsArgs),
     Inspect(Box<inspect::InspectArgs>),
+    Matrix(Box<matrix::MatrixArgs>),
     Report(report::ReportArgs),
     /// List, show, acknowledge, close, reopen and export findings
     Findings(findings::FindingsArgs),
@@ -97,6 +100,7 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Proxy(args) => proxy::proxy(*args),
         Command::Jobs(args) => jobs::jobs(args),
         Command::Inspect(args) => inspect::inspect(*args),
+        Command::Matrix(args) => matrix::matrix(*args),
         Command::Report(args) => report::report(args),
         Command::Findings(args) => findings::findings(args),
         Command::Serve(args) => serve::serve(*args),

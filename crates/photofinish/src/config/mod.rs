@@ -8,6 +8,7 @@
 
 pub(crate) mod jobs;
 mod line;
+pub(crate) mod matrix;
 pub(crate) mod notify;
 pub(crate) mod proxy;
 pub(crate) mod serve;
@@ -34,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) run: RunConfig,
     pub(crate) load: LoadConfig,
     pub(crate) hunt: HuntConfig,
+    pub(crate) matrix: matrix::MatrixConfig,
     pub(crate) store: StoreConfig,
     pub(crate) proxy: proxy::ProxyConfig,
     pub(crate) jobs: jobs::JobsConfig,
@@ -280,7 +282,7 @@ impl Config {
     }
 
     /// A value that was read and makes no sense, with its line if it stands in the file.
-    fn wrong(&self, key: &str, problem: &str, hint: Option<String>) -> ConfigError {
+    pub(crate) fn wrong(&self, key: &str, problem: &str, hint: Option<String>) -> ConfigError {
         let place = self.source.as_ref().and_then(|(path, text)| {
             let line = line::line_of(text, key)?;
             Some(format!("{}, line {line}: ", path.display()))

@@ -214,3 +214,27 @@ fn a_plan_that_cannot_be_run_is_refused() {
         assert!(matches!(error, LoadError::Plan { .. }), "{error}");
     }
 }
+
+#[test]
+fn an_answer_that_says_it_is_json_and_is_not_is_broken_where_that_is_asked_for() {
+    let url = server(|stream| {
+        let mut n = 0;
+        while request(stream) {
+            n += 1;
+            let body = if n % 2 == 0 { "{\"a\": [1, 2" } else { "{\"a\": [1, 2]}" };
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            if stream.write_all((head + body).as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let mut plan = plan(&url, 8);
+    assert_eq!(kinds(&drive(&plan)), []);
+    plan.json = true;
+    plan.load = Load::closed(1);
+    // A connection that brought a broken answer is not used again: good and broken take turns.
+    assert_eq!(kinds(&drive(&plan)), [(ErrorKind::BrokenJson, 4)]);
+}

@@ -1,4 +1,4 @@
-//go:build repaired
+//go:build repaired || crowded
 
 package server
 

@@ -1,20 +1,19 @@
 //! From flags and `photofinish.toml` to a [`Plan`].
 
-use super::HuntArgs;
+use super::{HuntArgs, LoadArgs};
 use crate::commands::keep::Kept;
+use crate::commands::service::{Asked, Pace, name_of};
 use crate::config::jobs::JobsFlags;
-use crate::config::{Config, Percent, RequestConfig};
+use crate::config::{Config, Percent};
 use crate::output::error::{Hint, hinted};
 use anyhow::Context;
-use photofinish_hunt::{Jobs, Place, Plan, Service};
-use photofinish_load::{Load, OkStatus, Ramp, Request};
-use photofinish_supervise::build::{self, Light};
+use photofinish_hunt::{Jobs, Plan};
+use photofinish_supervise::build;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 const DEFAULT_FOR: Duration = Duration::from_secs(60);
-const DEFAULT_CONCURRENCY: u32 = 100;
 const LONGEST_BASELINE: Duration = Duration::from_secs(10);
 
 /// The hunt that `args` and `config` ask for, and what a person should know of it.
@@ -23,18 +22,20 @@ pub(super) fn plan(
     config: &Config,
     kept: &Kept,
 ) -> anyhow::Result<(Plan, Vec<String>)> {
-    let service = service(&args, config)?;
+    let asked = Asked { service: &args.service, build: &args.build, config };
+    let service = asked.service()?;
     let (ways, catch, notes) = super::ways::ways(&args.ways, config, &service)?;
     let duration = args.load.duration.or(config.hunt.duration).map_or(DEFAULT_FOR, |span| span.0);
     let baseline = args.load.baseline.or(config.hunt.baseline).map(|span| span.0);
-    let load = load(&args, config, &service.place);
-    let dir = dir(&args, config);
-    let jobs = jobs(&args, config, &dir, &service.name)?;
+    let LoadArgs { twice_production, concurrency, rate, .. } = args.load;
+    let load = asked.load(Pace { twice_production, concurrency, rate }, &service.place);
+    let dir = asked.dir();
+    let jobs = jobs(asked, &dir, &service.name)?;
     let catch = catch.map(|budget| catch_command(budget, duration, &service.name, kept));
     let plan = Plan {
         folder: dir.clone(),
         ways,
-        build: build(&args, config, dir),
+        build: asked.build(dir),
         gorace: config.run.gorace.clone(),
         memory: config.run.memory.map(|bytes| bytes.0),
         spool: kept.spool(),
@@ -69,68 +70,9 @@ fn catch_command(
     Ok(command)
 }
 
-fn dir(args: &HuntArgs, config: &Config) -> PathBuf {
-    let named = args
-        .service
-        .dir
-        .clone()
-        .or_else(|| config.service.dir.as_ref().map(|dir| config.path(dir)));
-    let dir = named.unwrap_or_else(|| config.base.clone());
-    std::path::absolute(if dir.as_os_str().is_empty() { Path::new(".") } else { &dir })
-        .unwrap_or(dir)
-}
-
-fn package(args: &HuntArgs, config: &Config) -> String {
-    args.service
-        .package
-        .clone()
-        .or_else(|| config.service.package.clone())
-        .unwrap_or_else(|| ".".to_owned())
-}
-
-fn service(args: &HuntArgs, config: &Config) -> anyhow::Result<Service> {
-    let url = args.service.url.as_ref().or(config.service.url.as_ref());
-    let url = url.context("nobody said where the service listens").context(Hint(
-        "give --url http://127.0.0.1:8080/, or url in [service] of photofinish.toml".to_owned(),
-    ))?;
-    let place = Place::parse(url).map_err(|error| {
-        let hint = error.hint();
-        hinted(error, hint)
-    })?;
-    let mut env = config.service.env.clone();
-    env.extend(args.service.env.iter().cloned());
-    let named = args.service.service.clone().or_else(|| config.service.name.clone());
-    Ok(Service {
-        name: named.unwrap_or_else(|| name_of(&package(args, config), &dir(args, config))),
-        args: if args.service.args.is_empty() {
-            config.service.args.clone()
-        } else {
-            args.service.args.clone()
-        },
-        env,
-        place,
-        ready: args.service.ready.clone().or_else(|| config.service.ready.clone()),
-        ready_timeout: args
-            .service
-            .ready_timeout
-            .or(config.service.ready_timeout)
-            .map_or(Duration::from_secs(60), |span| span.0),
-    })
-}
-
-/// `./cmd/api` is called `api`, `.` after its folder.
-fn name_of(package: &str, dir: &Path) -> String {
-    let last = Path::new(package).file_name().or_else(|| dir.file_name());
-    last.map_or_else(|| "service".to_owned(), |name| name.to_string_lossy().into_owned())
-}
-
 /// The queue, if the configuration says what to hunt of it.
-fn jobs(
-    args: &HuntArgs,
-    config: &Config,
-    service: &Path,
-    name: &str,
-) -> anyhow::Result<Option<Jobs>> {
+fn jobs(asked: Asked<'_>, service: &Path, name: &str) -> anyhow::Result<Option<Jobs>> {
+    let config = asked.config;
     let Some(hunt) = &config.jobs.hunt else { return Ok(None) };
     if hunt.work.is_empty() {
         return Err(anyhow::anyhow!("`jobs.hunt.work` is missing")).context(Hint(
@@ -152,71 +94,11 @@ fn jobs(
     };
     Ok(Some(Jobs {
         queue,
-        build: build::Plan { packages: vec![package], ..build(args, config, dir.clone()) },
+        build: build::Plan { packages: vec![package], ..asked.build(dir.clone()) },
         name: own,
         work: hunt.work.clone(),
         produce: hunt.produce.clone(),
         env: hunt.env.clone(),
         folder: dir,
     }))
-}
-
-fn build(args: &HuntArgs, config: &Config, dir: PathBuf) -> build::Plan {
-    let out = match &config.build.out {
-        Some(out) => config.path(out),
-        None => dir.join(".photofinish").join("bin"),
-    };
-    let mut tags = config.build.tags.clone();
-    tags.extend(args.build.tags.iter().cloned());
-    build::Plan {
-        packages: vec![package(args, config)],
-        // Its name must not be taken for that of a single binary.
-        out: PathBuf::from(format!("{}/", std::path::absolute(&out).unwrap_or(out).display())),
-        go: args.build.go.clone().or_else(|| config.build.go.clone()),
-        tags,
-        ldflags: config.build.ldflags.iter().cloned().collect(),
-        gcflags: config.build.gcflags.clone(),
-        env: config.build.env.iter().map(|(name, value)| (name.into(), value.into())).collect(),
-        racecanary_on_both: config.build.racecanary_everywhere,
-        light: (args.build.light || config.build.light).then(Light::default),
-        dir,
-        ..build::Plan::default()
-    }
-}
-
-fn load(args: &HuntArgs, config: &Config, place: &Place) -> photofinish_load::Plan {
-    let own = [args.load.twice_production.map(|n| 2 * n), args.load.concurrency];
-    let from_file = [config.load.twice_production.map(|n| 2 * n), config.load.concurrency];
-    let flag = own.into_iter().flatten().next();
-    let rate = args.load.rate.or(config.load.rate.filter(|_| flag.is_none()));
-    let load = match rate {
-        Some(rate) => Load::Open { rate: Ramp::constant(rate), max_in_flight: None },
-        None => {
-            let workers = flag
-                .or_else(|| from_file.into_iter().flatten().next())
-                .unwrap_or(DEFAULT_CONCURRENCY);
-            Load::closed(workers as usize)
-        }
-    };
-    let mut requests: Vec<Request> =
-        config.load.request.iter().map(|request| self::request(request, place)).collect();
-    if requests.is_empty() || args.service.url.is_some() && config.service.url.is_none() {
-        requests = vec![Request::get(&place.url(&place.path))];
-    }
-    let mut plan = photofinish_load::Plan::new(requests, load);
-    if let Some(timeout) = config.load.timeout {
-        plan.timeout = timeout.0;
-    }
-    if !config.load.ok.is_empty() {
-        plan.ok = OkStatus::Only(config.load.ok.clone());
-    }
-    plan
-}
-
-fn request(config: &RequestConfig, place: &Place) -> Request {
-    let mut request = Request::new(&config.method, &place.url(&config.path));
-    request.headers = config.headers.clone().into_iter().collect();
-    request.body = config.body.clone().unwrap_or_default().into_bytes();
-    request.weight = config.weight;
-    request
 }

@@ -102,8 +102,8 @@ impl Lane {
         let origin = filled.origin;
         if core.is_http2() {
             let mut link = self.http2(core, origin).await?;
-            let max = core.plan().max_response;
-            return link.exchange(filled.request(), &mut self.watchdog, max).await;
+            let wanted = core.plan().wanted();
+            return link.exchange(filled.request(), &mut self.watchdog, wanted).await;
         }
         let link = self.links.get(origin).and_then(Option::as_ref);
         if !link.is_some_and(Http1::is_open) {
@@ -113,8 +113,8 @@ impl Lane {
             }
         }
         let Some(Some(link)) = self.links.get_mut(origin) else { return Err(closed_plan()) };
-        let max = core.plan().max_response;
-        let result = link.exchange(filled.request(), &mut self.watchdog, max).await;
+        let wanted = core.plan().wanted();
+        let result = link.exchange(filled.request(), &mut self.watchdog, wanted).await;
         let (received, sent) = link.traffic();
         let mut recorder = core.recorder.borrow_mut();
         recorder.bytes_received += received;

@@ -20,6 +20,7 @@ pub use replay::{HostHeader, Pace, Replay};
 pub use request::Request;
 pub use schedule::{Ramp, Stage};
 
+use crate::wire::link::Wanted;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub struct Plan {
     pub ok: OkStatus,
     /// An answer with a larger body than this many bytes is an error.
     pub max_response: u64,
+    /// An answer that says it is JSON and is not is an error.
+    pub json: bool,
     /// Threads to send from; `None`: one a core for a closed loop, as many as the rate needs for an open one.
     pub threads: Option<usize>,
     /// Makes the random values of templates repeatable (in the order of one thread).
@@ -142,10 +145,15 @@ impl Plan {
             tls: Tls::default(),
             ok: OkStatus::Below400,
             max_response: 256 << 20,
+            json: false,
             threads: None,
             seed: None,
             tick: Duration::from_millis(200),
         }
+    }
+
+    pub(crate) fn wanted(&self) -> Wanted {
+        Wanted { max_response: self.max_response, json: self.json }
     }
 
     /// Workers or rate over time; a replay has neither.

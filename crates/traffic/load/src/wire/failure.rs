@@ -31,6 +31,8 @@ pub enum ErrorKind {
     Malformed,
     /// The answer's head or body is larger than allowed.
     TooLarge,
+    /// The answer says that it is JSON and is not.
+    BrokenJson,
     /// HTTP/2 broke: a stream or connection error.
     Http2,
     /// A template could not be filled in.
@@ -56,6 +58,7 @@ impl ErrorKind {
             Self::BodyCut => "body-cut",
             Self::Malformed => "malformed",
             Self::TooLarge => "too-large",
+            Self::BrokenJson => "broken-json",
             Self::Http2 => "http2",
             Self::Template => "template",
             Self::Recording => "recording",

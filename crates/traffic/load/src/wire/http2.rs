@@ -1,7 +1,7 @@
 //! An HTTP/2 connection, which many exchanges share and which therefore has a task of its own.
 
 use super::failure::Failure;
-use super::link::{Answer, Payload, read};
+use super::link::{Answer, Payload, Wanted, read};
 use super::meter::{Meter, Metered, Stream};
 use super::watchdog::Watchdog;
 use hyper::Request;
@@ -54,7 +54,7 @@ impl Http2 {
         &mut self,
         request: Request<Payload>,
         watchdog: &mut Watchdog,
-        max_response: u64,
+        wanted: Wanted,
     ) -> Result<Answer, Failure> {
         self.streams.set(self.streams.get() + 1);
         let _leave = Leave(Rc::clone(&self.streams));
@@ -67,7 +67,7 @@ impl Http2 {
                 let unsent = error.take_message().is_some();
                 Failure { stale: unsent, ..Failure::http2(error.into_error()) }
             })?;
-            read(response, max_response, Failure::http2).await
+            read(response, wanted, Failure::http2).await
         };
         watchdog.bound(work).await?
     }

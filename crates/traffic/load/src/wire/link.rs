@@ -28,6 +28,15 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
 }
 
+/// What an answer has to be like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    /// Its body is no larger, in bytes.
+    pub(crate) max_response: u64,
+    /// Where it says that it is JSON, it is.
+    pub(crate) json: bool,
+}
+
 /// Requests with a body larger than this are written from two buffers, head and body; smaller
 /// ones are cheaper to copy into one.
 const ONE_BUFFER: usize = 16 << 10;
@@ -87,11 +96,11 @@ impl Http1 {
         &mut self,
         request: Request<Payload>,
         watchdog: &mut Watchdog,
-        max_response: u64,
+        wanted: Wanted,
     ) -> Result<Answer, Failure> {
         let received = self.meter.received.get();
         let Self { sender, driver, gates, .. } = self;
-        let mut talk = pin!(talk(sender, request, max_response));
+        let mut talk = pin!(talk(sender, request, wanted));
         gates.exchange.wake();
         gates.driver.wake();
         let result = poll_fn(|cx| {
@@ -155,7 +164,7 @@ fn advance<T>(
 async fn talk(
     sender: &mut http1::SendRequest<Payload>,
     request: Request<Payload>,
-    max_response: u64,
+    wanted: Wanted,
 ) -> Result<Answer, Failure> {
     if let Err(error) = sender.ready().await {
         return Err(Failure { stale: true, ..Failure::head(error) });
@@ -164,23 +173,48 @@ async fn talk(
         let unsent = error.take_message().is_some();
         Failure { stale: unsent, ..Failure::head(error.into_error()) }
     })?;
-    read(response, max_response, Failure::body).await
+    read(response, wanted, Failure::body).await
 }
 
 /// Reads an answer to its end.
 pub(crate) async fn read(
     response: Response<Incoming>,
-    max_response: u64,
+    wanted: Wanted,
     failed: fn(hyper::Error) -> Failure,
 ) -> Result<Answer, Failure> {
     let status = response.status().as_u16();
+    let mut json = (wanted.json && says_json(response.headers())).then(Vec::new);
     let mut body = response.into_body();
     let mut size = 0;
     while let Some(frame) = body.frame().await {
-        size += frame.map_err(failed)?.data_ref().map_or(0, |data| data.len() as u64);
-        if size > max_response {
+        let frame = frame.map_err(failed)?;
+        let Some(data) = frame.data_ref() else { continue };
+        size += data.len() as u64;
+        if size > wanted.max_response {
             return Err(Failure::text(ErrorKind::TooLarge, "the body is larger than allowed"));
         }
+        if let Some(json) = &mut json {
+            json.extend_from_slice(data);
+        }
+    }
+    // What has no body, as the answer to HEAD, is not broken.
+    if json.is_some_and(|json| !json.is_empty() && !is_json(&json)) {
+        return Err(Failure::text(
+            ErrorKind::BrokenJson,
+            "the body says that it is JSON and is not",
+        ));
     }
     Ok(Answer { status })
+}
+
+fn says_json(headers: &hyper::HeaderMap) -> bool {
+    let kind = headers.get(hyper::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+    // Encoded bodies are somebody else's format.
+    !headers.contains_key(hyper::header::CONTENT_ENCODING)
+        && (kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json"))
+}
+
+fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
 }
