@@ -86,7 +86,7 @@ impl Builds {
         let built = built.map_err(|source| MatrixError::Build {
             column: what.to_owned(),
             toolchain: toolchain.version.clone(),
-            source,
+            source: source.into(),
         })?;
         let [package] = built.packages.as_slice() else {
             let package = own.packages.join(" ");

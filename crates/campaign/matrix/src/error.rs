@@ -27,7 +27,7 @@ pub enum MatrixError {
         column: String,
         toolchain: String,
         #[source]
-        source: BuildError,
+        source: Box<BuildError>,
     },
     /// The package is not one command.
     #[error("`{package}` is {n_commands} commands; a matrix is of one")]

@@ -31,7 +31,7 @@ pub fn matrix(
     if !left.is_empty() && !stop.is_stopped() {
         match Builds::make(plan, &toolchains, &mut journal, stop, progress) {
             Ok(builds) => measure(plan, &builds, &left, total, &mut journal, stop, progress)?,
-            Err(MatrixError::Build { source: BuildError::Stopped, .. }) => {}
+            Err(MatrixError::Build { source, .. }) if matches!(*source, BuildError::Stopped) => {}
             Err(error) => return Err(error),
         }
     }

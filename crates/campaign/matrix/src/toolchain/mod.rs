@@ -135,11 +135,11 @@ fn run(go: &Path, args: &[&str], selected: &str) -> Result<String, String> {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let lines = said
+    let mut lines = said
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with("go: downloading"));
-    Err(lines.last().map_or_else(|| output.status.to_string(), str::to_owned))
+    Err(lines.next_back().map_or_else(|| output.status.to_string(), str::to_owned))
 }
 
 #[cfg(test)]

@@ -150,7 +150,7 @@ impl Setting<'_> {
         Ok(run::Plan {
             environment,
             folder: Some(plan.folder.clone()),
-            stdout: Some(File::options().append(true).open(self.log())?),
+            stdout: Some(File::options().append(true).open(self.log())?.into()),
             source: "matrix".to_owned(),
             service: Some(service.name.clone()),
             // What there is of it is no business of a store.
