@@ -57,10 +57,10 @@ pub(crate) fn abuse(house: &House, queues: &mut impl Queues, times: u64) -> u64 
     }
     let all = push(&mut |jobs| queues.push(jobs), 100);
     // A hundred kills leave much to be done, and a debug build on a busy machine does it slowly.
-    wait_until(LONG * 10, "the source to be empty", || queues.waits() == 0);
-    let (code, said) = house.jobs(&["status", "--format", "json"]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains(&format!("\"seen\": {all}")), "of {all}: {said}");
+    wait_until(LONG * 10, "the source to be empty", || {
+        // A quorum queue whose leader is busy is said to be empty, so its word alone is not enough.
+        queues.waits() == 0 && house.seen() == Some(all)
+    });
     for sampler in samplers {
         let (code, said) = sampler.end();
         assert_eq!(code, Some(0), "{said}");

@@ -69,10 +69,16 @@ impl House {
 
     /// Waits until samplers have sent so many jobs to a side: one that a broker shows no more may be in hand.
     pub(crate) fn wait_seen(&self, many: u64) {
-        wait_until(LONG, "all jobs to be sent to a side", || {
-            let (_, said) = self.jobs(&["status", "--format", "json"]);
-            said.contains(&format!("\"seen\": {many}"))
-        });
+        wait_until(LONG, "all jobs to be sent to a side", || self.seen() == Some(many));
+    }
+
+    /// How many that are, as far as the broker can tell just now.
+    pub(crate) fn seen(&self) -> Option<u64> {
+        let (_, said) = self.jobs(&["status", "--format", "json"]);
+        // What is on stderr comes behind it.
+        let mut said = serde_json::Deserializer::from_str(&said).into_iter::<serde_json::Value>();
+        let status = said.next()?.ok()?;
+        status["counts"]["seen"].as_u64()
     }
 
     /// `photofinish WORDS` to its end; what it said on stdout and stderr.
