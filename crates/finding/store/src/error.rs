@@ -194,7 +194,8 @@ impl StoreError {
                  again".to_owned()
             }
             StoreError::NotLetIn { .. } => {
-                "the address reads postgres://USER@HOST:5432/DATABASE, the password is in PGPASSWORD"
+                "the address reads postgres://USER@HOST:5432/DATABASE, the password is in PGPASSWORD, an authority of \
+                 your own is named by sslrootcert=FILE"
                     .to_owned()
             }
             StoreError::Full { .. } => {

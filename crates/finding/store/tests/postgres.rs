@@ -10,6 +10,7 @@ use photofinish_model::Race;
 use photofinish_store::{Filter, NewSighting, Store, StoreError};
 use photofinish_testkit::servers::PostgresServer;
 use photofinish_testkit::{wait_for, wait_until};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -222,4 +223,33 @@ fn what_cannot_be_used_says_why_and_never_tells_the_password() {
     let url = server.url();
     server.stop();
     assert!(matches!(open(&url), StoreError::Away { .. }));
+}
+
+#[test]
+fn an_authority_of_its_own_is_believed_when_it_is_named() {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority).unwrap().pem();
+    let Some(server) = PostgresServer::start_with_tls(&certificate, &key.serialize_pem()) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, authority.pem()).unwrap();
+    let open = |words: &str| Store::open(format!("{}?{words}", server.url()).as_str());
+    let mut store = open(&format!("sslmode=verify-full&sslrootcert={}", file.display())).unwrap();
+    insist(&mut store, &[sighting("1", &race("main.a"))]);
+    assert_eq!(
+        counts(&open("sslmode=require").unwrap()),
+        [1],
+        "encrypted, and nobody is asked who he is"
+    );
+    let error = open("sslmode=verify-full").unwrap_err();
+    assert!(matches!(error, StoreError::NotLetIn { .. }), "{error:?}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("sslrootcert")), "{error:?}");
+    let error = open("sslmode=sometimes").unwrap_err();
+    assert!(error.hint().is_some(), "{error:?}");
 }

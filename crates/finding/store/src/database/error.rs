@@ -1,6 +1,7 @@
 //! What a database said, and what sort of trouble it is.
 
 use rusqlite::ErrorCode;
+use std::error::Error;
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
 
@@ -14,11 +15,8 @@ pub enum DatabaseError {
     #[error("{}", told(.0))]
     Postgres(#[from] tokio_postgres::Error),
     /// The address makes no sense.
-    #[error("the address cannot be read: {}", told(.0))]
-    Url(tokio_postgres::Error),
-    /// TLS cannot be had.
-    #[error("no TLS: {0}")]
-    Tls(String),
+    #[error("the address cannot be read: {}", chain(.0.as_ref()))]
+    Url(Box<dyn Error + Send + Sync>),
     /// Postgres said nothing for so long.
     #[error("no answer within {0:?}")]
     Late(Duration),
@@ -62,7 +60,7 @@ impl DatabaseError {
             DatabaseError::Sqlite(error) => of_sqlite(error),
             DatabaseError::Postgres(error) => of_postgres(error),
             DatabaseError::Late(_) | DatabaseError::Closed => Trouble::Away,
-            DatabaseError::Url(_) | DatabaseError::Tls(_) => Trouble::Refused,
+            DatabaseError::Url(_) => Trouble::Refused,
             _ => Trouble::Other,
         }
     }
@@ -103,9 +101,10 @@ fn of_postgres(error: &tokio_postgres::Error) -> Trouble {
 
 /// Of what the server did not say itself.
 fn of_no_answer(error: &tokio_postgres::Error) -> Trouble {
-    let is_io = std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>());
+    let is_io = error.source().is_some_and(|cause| cause.is::<std::io::Error>());
     let text = error.to_string();
     match () {
+        () if chain(error).contains("certificate") => Trouble::Refused,
         () if error.is_closed() || is_io || text.contains("connecting") => Trouble::Away,
         () if text.contains("authentication") || text.contains("configuration") => Trouble::Refused,
         () => Trouble::Other,
@@ -117,8 +116,13 @@ fn told(error: &tokio_postgres::Error) -> String {
     if let Some(said) = error.as_db_error() {
         return said.to_string();
     }
+    chain(error)
+}
+
+/// What went wrong, and why.
+fn chain(error: &(dyn Error + 'static)) -> String {
     let mut told = error.to_string();
-    let mut cause = std::error::Error::source(error);
+    let mut cause = error.source();
     while let Some(why) = cause {
         let why_told = why.to_string();
         if !told.contains(&why_told) {

@@ -10,7 +10,6 @@
 mod error;
 mod postgres;
 mod session;
-mod tls;
 mod value;
 
 pub use error::DatabaseError;

@@ -12,7 +12,6 @@ use super::session::{Answer, Call, Session};
 use super::value::{Row, Value};
 use std::sync::mpsc::{Receiver, channel};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio_postgres::Config;
 
 /// A connection that is made when it is needed.
 #[derive(Debug)]
@@ -24,7 +23,7 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// Connects.
     pub(crate) fn open(url: &str) -> Result<Postgres, DatabaseError> {
-        let mut config: Config = url.parse().map_err(DatabaseError::Url)?;
+        let (mut config, tls) = photofinish_postgres_tls::parse(url).map_err(DatabaseError::Url)?;
         if config.get_password().is_none()
             && let Ok(password) = std::env::var("PGPASSWORD")
         {
@@ -34,7 +33,7 @@ impl Postgres {
         let (answer, answers) = channel();
         std::thread::Builder::new()
             .name("postgres".to_owned())
-            .spawn(move || Session::new(config, answer).run(received))
+            .spawn(move || Session::new(config, tls, answer).run(received))
             .map_err(DatabaseError::Thread)?;
         let postgres = Postgres { calls, answers };
         postgres.ask(Call::Connect)?;

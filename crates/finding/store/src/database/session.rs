@@ -4,9 +4,10 @@
 //! sighting costs a trip or two to the server rather than ten. They are answered in order, and the first
 //! that failed is what the next question hears.
 
+use super::DatabaseError;
 use super::value::{Row, Value};
-use super::{DatabaseError, tls};
 use futures_util::future::poll_immediate;
+use photofinish_postgres_tls::Tls;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -50,6 +51,7 @@ type Writing = Pin<Box<dyn Future<Output = Result<(), DatabaseError>>>>;
 
 pub(super) struct Session {
     config: Config,
+    tls: Tls,
     answers: Sender<Answer>,
     connected: Option<Connected>,
     /// What comes until the end of the transaction belongs to it, connection or not.
@@ -65,13 +67,14 @@ struct Connected {
 }
 
 impl Session {
-    pub(super) fn new(mut config: Config, answers: Sender<Answer>) -> Session {
+    pub(super) fn new(mut config: Config, tls: Tls, answers: Sender<Answer>) -> Session {
         config.connect_timeout(CONNECTING).application_name("photofinish");
         config.tcp_user_timeout(Duration::from_secs(30));
         config.keepalives_idle(Duration::from_secs(20)).keepalives_interval(Duration::from_secs(5));
         config.keepalives_retries(3);
         Session {
             config,
+            tls,
             answers,
             connected: None,
             in_transaction: false,
@@ -231,7 +234,7 @@ impl Session {
     }
 
     async fn connect(&mut self) -> Result<Connected, DatabaseError> {
-        let (client, line) = self.config.connect(tls::Tls::new(&self.config)?).await?;
+        let (client, line) = self.config.connect(self.tls.clone()).await?;
         tokio::spawn(line);
         client.batch_execute(GREETING).await?;
         Ok(Connected { client: Arc::new(client), prepared: HashMap::new() })

@@ -13,13 +13,12 @@
 mod sql;
 #[cfg(test)]
 mod tests;
-mod tls;
 
 use crate::broker::{Broker, HandBack, HandedBack, InFlight, Look, Pace, Undone, When, Wish};
 use crate::error::JobsError;
 use crate::plan::Plan;
+use photofinish_postgres_tls::Tls;
 use std::time::{Duration, SystemTime};
-use tls::Tls;
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Row};
@@ -52,7 +51,8 @@ type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl River {
     pub(crate) async fn open(plan: &Plan) -> Result<River, JobsError> {
-        let (mut config, tls) = tls::parse(&plan.url).map_err(|cause| JobsError::Url { cause })?;
+        let (mut config, tls) =
+            photofinish_postgres_tls::parse(&plan.url).map_err(|cause| JobsError::Url { cause })?;
         config.connect_timeout(PATIENCE).application_name("photofinish jobs");
         let mut river = River {
             config,

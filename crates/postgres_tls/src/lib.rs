@@ -4,6 +4,7 @@
 //! `verify-ca` wants a certificate of a known authority, `verify-full` one for this host. Authorities are those of
 //! `sslrootcert`, else of the system (or `SSL_CERT_FILE`). Source: PostgreSQL's documentation, "SSL Support" of libpq.
 //! Start at [`parse`].
+#![forbid(unsafe_code)]
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -24,14 +25,18 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::TlsConnector;
 
-type Cause = Box<dyn std::error::Error + Send + Sync>;
+/// Why an address cannot be read, or nobody can be believed.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// How a connection is encrypted.
-#[derive(Clone)]
-pub(super) struct Tls(Arc<ClientConfig>);
+#[derive(Clone, Debug)]
+pub struct Tls(Arc<ClientConfig>);
 
 /// What a URL asks for: the words of libpq that the client does not know are taken out of it.
-pub(super) fn parse(url: &str) -> Result<(Config, Tls), Cause> {
+///
+/// # Errors
+/// It is no address, a word of it is none of libpq's, or the authorities cannot be read.
+pub fn parse(url: &str) -> Result<(Config, Tls), Cause> {
     let (head, query) = url.split_once('?').unwrap_or((url, ""));
     let (mut mode, mut roots, mut rest) = (None, None, Vec::new());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -155,7 +160,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for T
 }
 
 /// One connection to be.
-pub(super) struct Handshake {
+pub struct Handshake {
     connector: TlsConnector,
     name: ServerName<'static>,
 }
@@ -171,7 +176,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Hands
 }
 
 /// An encrypted connection.
-pub(super) struct Stream<S>(tokio_rustls::client::TlsStream<S>);
+#[derive(Debug)]
+pub struct Stream<S>(tokio_rustls::client::TlsStream<S>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
     fn channel_binding(&self) -> ChannelBinding {
