@@ -180,8 +180,9 @@ impl Crew {
         let mut is_new = false;
         match &runtime {
             Ok(runtime) => {
+                let is_made_now = queue.is_to_be_made();
                 let before = runtime.block_on(status(queue)).ok();
-                is_new = before.as_ref().is_some_and(|look| look.mode.is_none());
+                is_new = is_made_now || before.as_ref().is_some_and(|look| look.mode.is_none());
                 let sampled = runtime.block_on(sample(queue, stop.notified(), true, self, |_| {}));
                 let after = runtime.block_on(status(queue)).ok();
                 match sampled {

@@ -90,7 +90,13 @@ impl Process {
         };
         let entry = auxv.iter().find(|entry| entry.is_entry()).map(|entry| entry.value);
         let bias = LoadBias(entry.map_or(0, |entry| entry.wrapping_sub(binary.entry.0)));
-        Process::assemble(Origin::Live(pid), Box::new(memory), Arc::new(binary), bias)
+        let opened = Process::assemble(Origin::Live(pid), Box::new(memory), Arc::new(binary), bias);
+        // One that ended meanwhile had nothing to be read any more.
+        opened.map_err(|error| match photofinish_sys::auxv(pid) {
+            Err(gone @ SysError::Gone { .. }) => refused(gone),
+            Ok(nothing) if nothing.is_empty() => refused(SysError::Gone { pid }),
+            _ => error,
+        })
     }
 
     /// Opens the core file at `core`. `program` is what the process ran, where the core does not say or

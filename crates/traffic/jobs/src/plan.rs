@@ -243,6 +243,11 @@ impl Plan {
         text.replace("{queue}", queue).replace("{url}", &url)
     }
 
+    /// Whether the queue does not even exist: the first who comes makes its file.
+    pub fn is_to_be_made(&self) -> bool {
+        self.kind == Kind::Sqlite && !std::path::Path::new(&self.place()).exists()
+    }
+
     /// Where the broker is, without what is secret.
     pub fn place(&self) -> String {
         if self.kind == Kind::Sqlite {
