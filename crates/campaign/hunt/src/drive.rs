@@ -19,7 +19,7 @@ pub(crate) fn drive(
 }
 
 /// `load`, written for `from`, at `to`.
-pub(crate) fn moved(load: &Plan, from: &Place, to: &Place) -> Plan {
+pub fn moved(load: &Plan, from: &Place, to: &Place) -> Plan {
     let mut load = load.clone();
     for request in &mut load.requests {
         let path = request.url.strip_prefix(&from.url(""));

@@ -31,6 +31,7 @@ mod stage;
 mod tally;
 mod together;
 
+pub use drive::moved;
 pub use error::HuntError;
 pub use outcome::{
     CatchOutcome, JobsOutcome, Outcome, SeenBy, SeenFinding, Through, VariantOutcome,

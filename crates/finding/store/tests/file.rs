@@ -14,22 +14,8 @@ const CHILD: &str = "PHOTOFINISH_STORE_TEST_CHILD";
 /// Not a test by itself: what the processes of the tests below run, `file|name|count|batch`.
 #[test]
 fn child_process() {
-    let Ok(task) = std::env::var(CHILD) else { return };
-    let mut task = task.split('|');
-    let mut next = || task.next().unwrap();
-    let mut store = Store::open(next()).unwrap();
-    let name = next();
-    let (count, batch): (usize, usize) = (next().parse().unwrap(), next().parse().unwrap());
-    let races = [race("One"), race("Two"), race("Three")];
-    let keys: Vec<String> = (0..count).map(|i| format!("{name}-{i}")).collect();
-    for (i, keys) in keys.chunks(batch).enumerate() {
-        let sightings: Vec<_> = keys
-            .iter()
-            .enumerate()
-            .map(|(j, key)| sighting(key, &races[(i * batch + j) % races.len()]))
-            .collect();
-        store.record_all(&sightings).unwrap();
-        println!("recorded {}", keys.len());
+    if let Ok(task) = std::env::var(CHILD) {
+        common::record(&task, |store, sightings| drop(store.record_all(sightings).unwrap()));
     }
 }
 

@@ -67,22 +67,8 @@ fn findings_do_in_postgres_what_they_do_in_a_file() {
 /// Not a test by itself: what the processes of the tests below run, `url|name|count|batch`.
 #[test]
 fn child_process() {
-    let Ok(task) = std::env::var(CHILD) else { return };
-    let mut task = task.split('|');
-    let mut next = || task.next().unwrap();
-    let mut store = Store::open(next()).unwrap();
-    let name = next();
-    let (count, batch): (usize, usize) = (next().parse().unwrap(), next().parse().unwrap());
-    let races = [race("One"), race("Two"), race("Three")];
-    let keys: Vec<String> = (0..count).map(|i| format!("{name}-{i}")).collect();
-    for (i, keys) in keys.chunks(batch).enumerate() {
-        let sightings: Vec<_> = keys
-            .iter()
-            .enumerate()
-            .map(|(j, key)| sighting(key, &races[(i * batch + j) % races.len()]))
-            .collect();
-        insist(&mut store, &sightings);
-        println!("recorded {}", keys.len());
+    if let Ok(task) = std::env::var(CHILD) {
+        common::record(&task, insist);
     }
 }
 

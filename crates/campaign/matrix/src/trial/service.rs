@@ -6,7 +6,7 @@ use super::running::Running;
 use super::usage::cpu_seconds;
 use super::{Load, Seen, Trial};
 use crate::{Column, Plan, Progress, Way};
-use photofinish_hunt::Place;
+use photofinish_hunt::{Place, moved};
 use photofinish_load::{ErrorKind, Snapshot, Stop, Summary};
 use photofinish_supervise::run::{self, Restart};
 use photofinish_supervise::spool::Spool;
@@ -186,16 +186,4 @@ impl Setting<'_> {
         let last = &lines[lines.len().saturating_sub(LINES)..];
         last.iter().map(|line| format!("    {line}\n")).collect()
     }
-}
-
-/// `load`, written for `from`, at `to`.
-fn moved(load: &photofinish_load::Plan, from: &Place, to: &Place) -> photofinish_load::Plan {
-    let mut load = load.clone();
-    for request in &mut load.requests {
-        let path = request.url.strip_prefix(&from.url(""));
-        if let Some(path) = path.filter(|path| path.starts_with(['/', '?'])) {
-            request.url = to.url(path);
-        }
-    }
-    load
 }

@@ -1,6 +1,6 @@
 //! What the tests of the store share: races to record and a folder to keep them in.
 
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::print_stdout)]
 
 use jiff::Timestamp;
 use photofinish_model::{Access, Detector, Frame, Kind, Op, Race, Stack};
@@ -52,4 +52,24 @@ pub fn empty_store() -> Kept {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path().join("deep/er/findings.db")).unwrap();
     Kept { dir, store }
+}
+
+/// Records what a `task` says, `place|name|count|batch`, and prints what is recorded.
+pub fn record(task: &str, mut record: impl FnMut(&mut Store, &[NewSighting<'_>])) {
+    let mut task = task.split('|');
+    let mut next = || task.next().unwrap();
+    let mut store = Store::open(next()).unwrap();
+    let name = next();
+    let (count, batch): (usize, usize) = (next().parse().unwrap(), next().parse().unwrap());
+    let races = [race("One"), race("Two"), race("Three")];
+    let keys: Vec<String> = (0..count).map(|i| format!("{name}-{i}")).collect();
+    for (i, keys) in keys.chunks(batch).enumerate() {
+        let sightings: Vec<_> = keys
+            .iter()
+            .enumerate()
+            .map(|(j, key)| sighting(key, &races[(i * batch + j) % races.len()]))
+            .collect();
+        record(&mut store, &sightings);
+        println!("recorded {}", keys.len());
+    }
 }
