@@ -248,7 +248,8 @@ fn a_worker_that_ignores_sigterm_does_not_survive_a_killed_photofinish_either() 
     let mut jobs = house.sampler(&[]);
     jobs.0.wait_for_line(LONG, "deaf");
     let workers = || race_workers(&house.path(""));
-    assert_eq!(workers().len(), 1);
+    // Two for a moment: a shell that is about to become another program.
+    assert!(!workers().is_empty());
     jobs.0.kill();
     wait_until(LONG, "the worker to be gone", || workers().is_empty());
 }
