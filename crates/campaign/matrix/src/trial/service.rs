@@ -3,7 +3,7 @@
 use super::catching::Catching;
 use super::check::Check;
 use super::running::Running;
-use super::usage::cpu_seconds;
+use super::usage::{cpu_seconds, peak_memory};
 use super::{Load, Seen, Trial};
 use crate::{Column, Plan, Progress, Way};
 use photofinish_hunt::{Place, moved};
@@ -55,6 +55,8 @@ pub(crate) fn run(
     };
     let wrong_answer = check.and_then(Check::finish);
     let heard = running.heard.clone();
+    // Whoever supervises looks now and then, which a short trial may fall between.
+    let at_the_end = peak_memory(running.pid()).unwrap_or(0);
     let (crash, memory) = running.finish()?;
     races.extend(heard.races().into_iter().map(|(fingerprint, at)| Seen {
         fingerprint: fingerprint.to_string(),
@@ -64,7 +66,7 @@ pub(crate) fn run(
     Ok(Trial {
         broken_json: broken.map_or(0, |kind| kind.count),
         load: Some(driven.load(crash.is_some())),
-        memory: Some(memory),
+        memory: Some(memory.max(at_the_end)).filter(|bytes| *bytes > 0),
         crash,
         wrong_answer,
         races,

@@ -13,8 +13,22 @@ pub(super) fn cpu_seconds(pid: u32) -> Option<f64> {
     Some((user + system) / TICKS)
 }
 
+/// The most memory that `pid` has used, in bytes; `None` when it is gone.
+pub(super) fn peak_memory(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn our_own_memory_is_some_and_that_of_nobody_is_none() {
+        assert!(super::peak_memory(std::process::id()).is_some_and(|bytes| bytes > 100_000));
+        assert_eq!(super::peak_memory(u32::MAX), None);
+    }
+
     #[test]
     fn our_own_processor_time_grows_as_we_work() {
         let own = std::process::id();
