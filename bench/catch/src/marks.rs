@@ -63,11 +63,12 @@ pub(crate) fn table(
         median(&costs.values().map(figure).collect::<Vec<f64>>()).unwrap_or(0.0)
     };
     if let Some(payments) = payments {
-        let throughput = median(&payments.throughput).unwrap_or(0.0);
-        let p99 = median(&payments.p99).unwrap_or(f64::INFINITY);
-        let mark = "the repaired payment service: throughput within 1 % of the run without, median of pairs";
-        row(throughput >= 0.99, mark, change(throughput));
-        row(p99 <= 1.02, "p99 within 2 %", change(p99));
+        for figure in &payments.figures {
+            let within = 100.0 * (figure.mark - 1.0).abs();
+            let mark =
+                format!("the repaired payment service, within {within:.0} %: {}", figure.what);
+            row(figure.is_well(), &mark, change(median(&figure.with).unwrap_or(f64::NAN)));
+        }
         let measured = format!("{} failed, {} false alarms", payments.failed, payments.alarms);
         row(
             payments.failed == 0 && payments.alarms == 0,

@@ -11,33 +11,42 @@ use serde_json::Value;
 use crate::catching::Catching;
 use crate::stats::{change, median, spread, time};
 
-/// Requests a second at which latency is measured: a quarter of what two cores do.
-const RATE: &str = "1000";
-
-/// A gateway that answers so quickly that the processors are the limit. With it the racy service dies in less than a tenth of a second,
-/// by `fatal error: concurrent map …`, before anybody can look at it: there the gateway is the example's own.
+/// A gateway that answers so quickly that the processors are the limit, and that whatever is taken from the service shows in
+/// its latency. With it the racy service dies in less than a tenth of a second, by `fatal error: concurrent map …`, before
+/// anybody can look at it: there the gateway is the example's own.
 const QUICK: [(&str, &str); 2] = [("GATEWAY_MIN", "1ms"), ("GATEWAY_MAX", "5ms")];
 
 /// The most starts for one time to the first race.
 const STARTS: usize = 12;
+
+/// The load runs for so long before catch comes.
+const BEFORE: Duration = Duration::from_millis(300);
 
 /// What was measured.
 #[derive(Debug, Default)]
 pub(crate) struct Payments {
     /// Seconds from attaching to the first race; `None`: missed.
     pub(crate) first: Vec<Option<f64>>,
-    /// With catch against without, pair by pair.
-    pub(crate) throughput: Vec<f64>,
-    pub(crate) p99: Vec<f64>,
-    /// The race build against the normal one.
-    race_throughput: Vec<f64>,
-    race_p99: Vec<f64>,
-    /// Without catch: requests a second, and p99 in ms.
-    normal_rps: Vec<f64>,
-    normal_p99: Vec<f64>,
+    pub(crate) figures: Vec<Figure>,
     /// Requests that failed, and races reported of the repaired service.
     pub(crate) failed: u64,
     pub(crate) alarms: usize,
+}
+
+/// One figure of the repaired service, taken in pairs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Figure {
+    pub(crate) what: &'static str,
+    /// The ratio to the normal build alone that is still well: not less for requests a second, not more for latency.
+    pub(crate) mark: f64,
+    settings: &'static [(&'static str, &'static str)],
+    load: [&'static str; 2],
+    /// Where `load` tells it.
+    pointer: &'static str,
+    normal: Vec<f64>,
+    /// Watched by catch, against not, pair by pair; and the race build against the normal one.
+    pub(crate) with: Vec<f64>,
+    race: Vec<f64>,
 }
 
 /// A running payment service; killed and reaped when dropped.
@@ -98,46 +107,102 @@ impl Drop for Service {
 /// Both parts.
 pub(crate) fn measure(quick: bool) -> anyhow::Result<Payments> {
     let mut payments = Payments::default();
-    let (n_first, n_pairs, each) = if quick { (5, 3, 2) } else { (10, 10, 4) };
+    let (n_first, n_pairs, each) = if quick { (5, 3, 2) } else { (10, 12, 5) };
     for attempt in 0..n_first {
         let caught = first()?;
         eprintln!("payments {attempt}: first race after {}", caught.map_or("-".into(), time));
         payments.first.push(caught);
     }
-    let normal = Service::start(&BuildOptions::normal().tag("repaired"), &QUICK)?;
-    let race = Service::start(&BuildOptions::race().tag("repaired"), &QUICK)?;
-    let seconds = format!("{each}s");
-    payments.pace(&normal, &seconds)?;
-    payments.pace(&race, &seconds)?;
-    for pair in 0..n_pairs {
-        let mut without = (0.0, 0.0);
-        let mut with = (0.0, 0.0);
-        // Who is first has a younger heap: they take turns.
-        for turn in 0..2 {
-            if (pair + turn) % 2 == 0 {
-                without = payments.pace(&normal, &seconds)?;
-            } else {
-                let time = Duration::from_secs(2 * each + 2);
-                let mut catching = Catching::start(normal.child.id(), time, &[])?;
-                catching.attached();
-                with = payments.pace(&normal, &seconds)?;
-                payments.alarms += catching.finish()?.races.len();
-            }
-        }
-        payments.normal_rps.push(without.0);
-        payments.normal_p99.push(without.1);
-        payments.throughput.push(with.0 / without.0);
-        payments.p99.push(with.1 / without.1);
-        if pair < 3 {
-            let instead = payments.pace(&race, &seconds)?;
-            payments.race_throughput.push(instead.0 / without.0);
-            payments.race_p99.push(instead.1 / without.1);
-        }
-        eprintln!(
-            "payments pair {pair}: without {without:?}, with catch {with:?} (a second, p99 ms)"
-        );
+    for mut figure in figures() {
+        figure.measure(n_pairs, each, &mut payments)?;
+        payments.figures.push(figure);
     }
     Ok(payments)
+}
+
+fn figures() -> [Figure; 3] {
+    let closed = Figure {
+        what: "requests a second, 50 clients, a gateway of 1 to 5 ms",
+        mark: 0.99,
+        settings: &QUICK,
+        load: ["--concurrency", "50"],
+        pointer: "/rps",
+        ..Figure::default()
+    };
+    let quick = Figure {
+        what: "p99 at 1000 a second, same gateway, ms",
+        mark: 1.02,
+        load: ["--rate", "1000"],
+        pointer: "/latency_ms/p99",
+        ..closed.clone()
+    };
+    let own = Figure {
+        what: "p99 at 1000 a second, the example's own gateway, ms",
+        settings: &[],
+        ..quick.clone()
+    };
+    [closed, quick, own]
+}
+
+impl Figure {
+    fn measure(&mut self, n: usize, seconds: u64, payments: &mut Payments) -> anyhow::Result<()> {
+        let normal = Service::start(&BuildOptions::normal().tag("repaired"), self.settings)?;
+        let race = Service::start(&BuildOptions::race().tag("repaired"), self.settings)?;
+        let time = Duration::from_secs(seconds);
+        self.once(&normal, time, payments)?;
+        self.once(&race, time, payments)?;
+        for pair in 0..n {
+            let (mut without, mut with) = (0.0, 0.0);
+            // Who is first has a younger heap: they take turns.
+            for turn in 0..2 {
+                if (pair + turn) % 2 == 0 {
+                    without = self.once(&normal, time, payments)?;
+                } else {
+                    with = self.watched(&normal, time, payments)?;
+                }
+            }
+            self.normal.push(without);
+            self.with.push(with / without);
+            if pair < 3 {
+                self.race.push(self.once(&race, time, payments)? / without);
+            }
+            eprintln!("{}, pair {pair}: {without:.2}, with catch {with:.2}", self.what);
+        }
+        Ok(())
+    }
+
+    /// The same with catch, which comes when the load is there, as in production.
+    fn watched(
+        &self,
+        service: &Service,
+        time: Duration,
+        all: &mut Payments,
+    ) -> anyhow::Result<f64> {
+        std::thread::scope(|scope| {
+            let catching = scope.spawn(|| {
+                std::thread::sleep(BEFORE);
+                Catching::start(service.child.id(), time.saturating_sub(BEFORE), &[])?.finish()
+            });
+            let figure = self.once(service, time, all)?;
+            let caught =
+                catching.join().map_err(|_| anyhow::anyhow!("catch was not awaited"))??;
+            all.alarms += caught.races.len();
+            Ok(figure)
+        })
+    }
+
+    fn once(&self, service: &Service, time: Duration, all: &mut Payments) -> anyhow::Result<f64> {
+        let time = format!("{}s", time.as_secs());
+        let told =
+            service.loaded(&[self.load[0], self.load[1], "--for", &time], &mut all.failed)?;
+        told.pointer(self.pointer).and_then(Value::as_f64).context("load told no such figure")
+    }
+
+    /// Whether the median of the pairs is within the mark.
+    pub(crate) fn is_well(&self) -> bool {
+        let median = median(&self.with).unwrap_or(f64::NAN);
+        if self.mark < 1.0 { median >= self.mark } else { median <= self.mark }
+    }
 }
 
 /// The first race of the racy service under 100 clients, in seconds from attaching. The runtime may end such a
@@ -164,36 +229,25 @@ fn first() -> anyhow::Result<Option<f64>> {
 }
 
 impl Payments {
-    /// Requests a second as fast as 50 clients go, and p99 in ms at a fixed rate.
-    fn pace(&mut self, service: &Service, seconds: &str) -> anyhow::Result<(f64, f64)> {
-        let closed = ["--concurrency", "50", "--for", seconds];
-        let rps = service.loaded(&closed, &mut self.failed)?["rps"].as_f64();
-        let open = ["--rate", RATE, "--for", seconds];
-        let p99 = service.loaded(&open, &mut self.failed)?["latency_ms"]["p99"].as_f64();
-        Ok((rps.context("load told no rps")?, p99.context("load told no p99")?))
-    }
-
     /// Both parts, for the page.
     pub(crate) fn table(&self) -> String {
         let times: Vec<f64> = self.first.iter().flatten().copied().collect();
-        let plain = |digits: usize| move |value: f64| format!("{value:.digits$}");
-        let times = spread(&times, time);
-        format!(
-            "The payment service, racy, 100 clients: first race {times} after attaching, in {} of {} starts. \
-             Repaired, {} pairs in turns, medians and quartiles:\n\n\
-             | | normal build | with catch | as a -race build |\n|---|---:|---:|---:|\n\
-             | requests a second, 50 clients | {} | {} | {} |\n\
-             | p99 at {RATE} a second, ms | {} | {} | {} |\n",
-            self.first.iter().flatten().count(),
+        let mut table = format!(
+            "The payment service, racy, 100 clients: first race {} after attaching, in {} of {} starts. Repaired, {} pairs \
+             in turns, medians and quartiles:\n\n\
+             | | normal build | with catch | as a -race build |\n|---|---:|---:|---:|\n",
+            spread(&times, time),
+            times.len(),
             self.first.len(),
-            self.throughput.len(),
-            spread(&self.normal_rps, plain(0)),
-            spread(&self.throughput, change),
-            spread(&self.race_throughput, change),
-            spread(&self.normal_p99, plain(2)),
-            spread(&self.p99, change),
-            spread(&self.race_p99, change),
-        )
+            self.figures.first().map_or(0, |figure| figure.with.len()),
+        );
+        for figure in &self.figures {
+            let plain = |value: f64| format!("{value:.*}", if figure.mark < 1.0 { 0 } else { 2 });
+            let (what, normal) = (figure.what, spread(&figure.normal, plain));
+            let (with, race) = (spread(&figure.with, change), spread(&figure.race, change));
+            table += &format!("| {what} | {normal} | {with} | {race} |\n");
+        }
+        table
     }
 
     /// The median time to the first race, if more than half were caught.

@@ -2,7 +2,8 @@
 //!
 //! Three breakpoints hardly ever meet a write that comes twice a second; a probe waits for it as long as it takes. Code
 //! that turns out to be run often is taken out: an arrival costs microseconds, and planting and taking
-//! back some milliseconds, which a thread of its own waits for. Where the kernel has no such probes, nothing is
+//! back some milliseconds, which a thread of its own waits for. What sleeps may wake: a probe that is suddenly reached often gives
+//! an alarm. Where the kernel has no such probes, nothing is
 //! waited for here. Start at [`Cold::plant`].
 
 use std::collections::{HashMap, VecDeque};
@@ -90,6 +91,8 @@ struct Done {
 pub(crate) struct Told {
     /// Arrivals at sites, and in which time.
     pub(crate) counted: Vec<(SiteIdx, u64, Duration)>,
+    /// Arrivals at probes while they were being taken back.
+    pub(crate) late: u64,
     /// Sites that are not waited at any more: they are not cold, or cannot be probed.
     pub(crate) given_up: Vec<SiteIdx>,
 }
@@ -164,14 +167,13 @@ impl Cold {
 
     /// When [`Self::look`] wants to be called next.
     pub(crate) fn due(&self) -> Instant {
-        let is_new = |batch: &Batch| batch.since.is_none_or(|since| since.elapsed() < NEW);
         let is_waiting = self.may_plant && !self.waiting.is_empty() && !self.free.is_empty();
-        let soon = self.busy > 0 || is_waiting || self.batches.values().any(is_new);
+        let soon = self.busy > 0 || is_waiting || self.batches.values().any(Batch::is_new);
         self.looked + if soon { OFTEN } else { SELDOM }
     }
 
     /// Counts arrivals, takes out what is hot, plants what waits if `may_plant`. `may_stop` says at which
-    /// sites threads are to be held.
+    /// sites threads are to be held. After an alarm no batch waits until it is due.
     pub(crate) fn look(
         &mut self,
         stop: &StopProgram,
@@ -180,11 +182,14 @@ impl Cold {
     ) -> Told {
         let mut told = Told::default();
         self.looked = Instant::now();
+        let is_alarmed = stop.take_alarm();
         self.may_plant = may_plant;
         self.take_done(stop, &mut told, &mut may_stop);
         let numbers: Vec<usize> = self.batches.keys().copied().collect();
         for number in numbers {
-            self.look_at(number, stop, &mut told, &mut may_stop);
+            if is_alarmed || self.batches.get(&number).is_some_and(Batch::is_due) {
+                self.look_at(number, stop, &mut told, &mut may_stop);
+            }
         }
         let n_new = self.waiting.len().min(self.next_size).min(self.free.len());
         if may_plant && n_new > 0 && self.busy == 0 && self.planted.elapsed() >= SETTLED {
@@ -202,13 +207,11 @@ impl Cold {
         told: &mut Told,
         may_stop: &mut impl FnMut(SiteIdx) -> bool,
     ) {
-        let Some(batch) = self.batches.get_mut(&number) else { return };
-        let Some(since) = batch.since else { return };
-        let is_new = since.elapsed() < NEW;
-        let elapsed = batch.looked.elapsed();
-        if elapsed < if is_new { OFTEN } else { SELDOM } {
+        let Some(batch) = self.batches.get_mut(&number).filter(|batch| batch.since.is_some())
+        else {
             return;
-        }
+        };
+        let elapsed = batch.looked.elapsed();
         batch.looked = Instant::now();
         let mut hot = Vec::new();
         for (site, probe) in &batch.sites {
@@ -250,6 +253,7 @@ impl Cold {
         let Some(batch) = self.batches.remove(&number) else { return Vec::new() };
         for (site, probe) in &batch.sites {
             stop.prepare_probe(*probe, false);
+            stop.silence_probe(*probe);
             if site.is_alive {
                 self.by_address.remove(&site.address);
             }
@@ -269,7 +273,9 @@ impl Cold {
         while let Ok(done) = self.done.try_recv() {
             self.busy = self.busy.saturating_sub(1);
             let Some(refused) = done.refused else {
-                self.free.extend(self.leaving.remove(&done.batch).unwrap_or_default());
+                let numbers = self.leaving.remove(&done.batch).unwrap_or_default();
+                told.late += numbers.iter().map(|number| stop.probe_arrivals(*number)).sum::<u64>();
+                self.free.extend(numbers);
                 continue;
             };
             let Some(batch) = self.batches.get_mut(&done.batch) else { continue };
@@ -306,6 +312,18 @@ impl Cold {
         if self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok()) {
             self.busy += 1;
         }
+    }
+}
+
+impl Batch {
+    fn is_due(&self) -> bool {
+        let every = if self.is_new() { OFTEN } else { SELDOM };
+        self.since.is_some() && self.looked.elapsed() >= every
+    }
+
+    /// Or not there yet.
+    fn is_new(&self) -> bool {
+        self.since.is_none_or(|since| since.elapsed() < NEW)
     }
 }
 

@@ -97,7 +97,7 @@ impl Watch<'_> {
 
     /// Counts who came to cold code, and plants probes in what turned out to be cold.
     pub(crate) fn look_at_cold(&mut self) {
-        if Instant::now() < self.cold.due() {
+        if Instant::now() < self.cold.due() && !self.places.program.is_alarmed() {
             return;
         }
         if !self.cold.has_waiting() {
@@ -128,6 +128,7 @@ impl Watch<'_> {
             let traps = self.trap * u32::try_from(arrivals).unwrap_or(u32::MAX);
             self.budget.spend_traps(traps);
         }
+        self.budget.spend_traps(self.trap * u32::try_from(told.late).unwrap_or(u32::MAX));
         self.budget.has_planted(self.cold.spent());
     }
 

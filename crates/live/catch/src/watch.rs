@@ -277,7 +277,7 @@ impl<'a> Watch<'a> {
                 }
                 Some(other) => self.pass(other),
             }
-            if self.over {
+            if self.over || self.places.program.is_alarmed() {
                 return None;
             }
         }

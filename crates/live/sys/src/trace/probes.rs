@@ -4,23 +4,29 @@
 //! it takes everything back when the link is closed, also when we die (see `shield`). A signal sent by the program
 //! comes when the instruction has been run, so the thread stops *behind* it: a probe belongs on the
 //! instruction before the one that matters. An arrival costs as much as one at a breakpoint of the
-//! processor, and cannot be silenced at once: a site that turns out to be hot is taken out.
+//! processor, and cannot be silenced at once: a site that turns out to be hot is taken out. So that this happens
+//! when a program that slept gets its load, not when somebody looks, the [`ALARM`]th arrival sends a signal, too.
 
 use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
 
 use super::TraceError;
 use super::bpf::{Code, Jump, Purpose, UPROBE_MULTI, link};
-use super::program::{MOST_PROBES, PROBES, SEND_SIGNAL_THREAD, STOP, StopProgram};
+use super::program::{ALARMED, MOST_PROBES, PROBES, SEND_SIGNAL_THREAD, STOP, StopProgram};
 use super::shield::shielded;
 
 /// `bpf_get_attach_cookie` of `enum bpf_func_id`.
 const GET_ATTACH_COOKIE: i32 = 174;
 /// Words of a probe: arrivals, and whether it may stop.
 const WORDS: usize = 2;
+/// So many arrivals since a probe was looked at give the alarm.
+const ALARM: i32 = 8;
+/// What a probe that gives no alarm any more counts from.
+const SILENT: u64 = 1 << 32;
 
 /// The program that probes run.
 #[derive(Debug)]
@@ -85,6 +91,7 @@ impl ProbeProgram {
         code.add(8, (8 * PROBES) as i32);
         code.set(1, 1);
         code.fetch_add(8, 0, 1);
+        code.jump(Jump::Equal, 1, ALARM - 1, "alarm");
         code.load(1, 8, 8);
         code.jump(Jump::Equal, 1, 0, "end");
         code.set(2, 0);
@@ -93,6 +100,12 @@ impl ProbeProgram {
         code.set(1, libc::SIGURG);
         code.call(SEND_SIGNAL_THREAD);
         code.label("end");
+        code.return_value(0);
+        code.label("alarm");
+        code.set(2, 1);
+        code.store(7, 8 * ALARMED, 2);
+        code.set(1, libc::SIGURG);
+        code.call(SEND_SIGNAL_THREAD);
         code.return_value(0);
         let program = code
             .load_program(Purpose::UprobeMulti)
@@ -156,6 +169,25 @@ impl StopProgram {
 
     /// Arrivals at a probe since the last call.
     pub fn probe_arrivals(&self, number: usize) -> u64 {
-        self.words.word(PROBES + WORDS * (number % MOST_PROBES)).swap(0, SeqCst)
+        self.arrivals_word(number).swap(0, SeqCst) % SILENT
+    }
+
+    /// A probe that is about to be taken back gives no alarm any more; its arrivals are counted on.
+    pub fn silence_probe(&self, number: usize) {
+        self.arrivals_word(number).fetch_or(SILENT, SeqCst);
+    }
+
+    /// Whether a probe has had many arrivals since it was looked at; the thread that came gets SIGURG.
+    pub fn is_alarmed(&self) -> bool {
+        self.words.word(ALARMED).load(SeqCst) != 0
+    }
+
+    /// The same, and it is over.
+    pub fn take_alarm(&self) -> bool {
+        self.words.word(ALARMED).swap(0, SeqCst) != 0
+    }
+
+    fn arrivals_word(&self, number: usize) -> &AtomicU64 {
+        self.words.word(PROBES + WORDS * (number % MOST_PROBES))
     }
 }

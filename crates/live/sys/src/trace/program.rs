@@ -27,6 +27,8 @@ const GET_NS_CURRENT_PID_TGID: i32 = 120;
 pub(super) const STOP: usize = 0;
 /// How many notes were ever written.
 const WRITTEN: usize = 1;
+/// Whether a probe has had many arrivals (`probes`).
+pub(super) const ALARMED: usize = 2;
 /// Of each place: arrivals, notes left, whether it may stop.
 const CELLS: usize = 8;
 const CELL: usize = 8;
