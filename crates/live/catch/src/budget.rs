@@ -172,7 +172,10 @@ mod tests {
         assert_eq!(budget.pause(), None, "the advance");
         budget.spend(Duration::from_millis(60));
         let pause = budget.pause().unwrap();
-        assert!(pause > Duration::from_millis(300), "10 ms at 1.6 % take more than half a second: {pause:?}");
+        assert!(
+            pause > Duration::from_millis(300),
+            "10 ms at 1.6 % take more than half a second: {pause:?}"
+        );
     }
 
     #[test]
