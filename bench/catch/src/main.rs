@@ -18,6 +18,7 @@ mod marks;
 mod payments;
 mod stats;
 mod target;
+mod windows;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

@@ -44,6 +44,8 @@ use watch::News;
 
 pub use error::CatchError;
 pub use learnt::Learnt;
+/// What the calling thread used of the processors until now.
+pub use photofinish_sys::trace::thread_cpu_time as processor_time;
 
 /// How to look.
 #[derive(Clone, Debug)]
@@ -59,6 +61,8 @@ pub struct Plan {
     pub focus: Option<String>,
     /// Stop at the first race.
     pub until_first: bool,
+    /// Processor time that was spent on the process before, as by opening it: see [`processor_time`].
+    pub spent: Duration,
 }
 
 /// A race, and when it was seen.

@@ -163,7 +163,7 @@ impl<'a> Watch<'a> {
         queue.has_probes = cold.is_possible();
         queue.begin(process, alive);
         let trap = trap_cost();
-        let prepared = thread_cpu_time().saturating_sub(before);
+        let prepared = plan.spent + thread_cpu_time().saturating_sub(before);
         Ok(Watch {
             process,
             judge: Judge { process },

@@ -70,7 +70,14 @@ fn tried(
         Err(error) => panic!("{error}"),
     };
     photofinish_catch::prepare();
-    let plan = Plan { duration, budget: 0.6, only_maps: false, focus: None, until_first: false };
+    let plan = Plan {
+        duration,
+        budget: 0.6,
+        only_maps: false,
+        focus: None,
+        until_first: false,
+        spent: Duration::ZERO,
+    };
     let stop = AtomicBool::new(false);
     catch(&process, &plan, &stop, &mut |caught| {
         if enough(caught) {

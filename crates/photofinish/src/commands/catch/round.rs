@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
-use photofinish_catch::{CatchError, Caught, Effort, Heard, Learnt, Outcome, Plan};
+use photofinish_catch::{CatchError, Caught, Effort, Heard, Learnt, Outcome, Plan, processor_time};
 use photofinish_goprocess::Process;
 
 use super::CatchArgs;
@@ -58,6 +59,7 @@ fn plan(args: &CatchArgs) -> Plan {
         only_maps: args.only_maps,
         focus: args.focus.clone(),
         until_first: args.until_first,
+        spent: Duration::ZERO,
     }
 }
 
@@ -68,6 +70,7 @@ fn look(
     stop: &AtomicBool,
     tell: &Sender<Message>,
 ) -> anyhow::Result<Outcome> {
+    let before = processor_time();
     let process = Process::open(pid).map_err(|error| {
         let hint = error.hint();
         hinted(error, hint)
@@ -80,7 +83,9 @@ fn look(
             Heard::Progress(effort) => Message::Progress(pid, Box::new(*effort)),
         });
     };
-    let outcome = photofinish_catch::catch_on(&process, plan, learnt, stop, &mut on_heard);
+    let spent = processor_time().saturating_sub(before);
+    let plan = Plan { spent, ..plan.clone() };
+    let outcome = photofinish_catch::catch_on(&process, &plan, learnt, stop, &mut on_heard);
     outcome.map_err(|error: CatchError| {
         let hint = error.hint();
         hinted(error, hint)
