@@ -95,6 +95,11 @@ const SOAKS: &[(&str, How, &str)] = &[
          Postgres killed: all are there once",
     ),
     (
+        "deploy-apiserver",
+        How::Tests { package: "photofinish", word: "a_real_api_server" },
+        "what `deploy` writes, applied to a real kube-apiserver (built from source, many minutes) and read back",
+    ),
+    (
         "catch-kills",
         How::Own(catch_kills::catch_kills),
         "[--kills 200] SIGKILL of catch at random moments under load: the service loses nothing",

@@ -16,6 +16,7 @@ mod cc;
 mod error;
 mod folders;
 mod go;
+mod kubernetes;
 mod lock;
 mod program;
 mod redact;
@@ -32,6 +33,7 @@ pub use go::pinned::{PINNED, Pinned};
 pub use go::{
     Toolchain, go_toolchain, go_toolchain_version, try_go_toolchain, try_go_toolchain_version,
 };
+pub use kubernetes::Kubernetes;
 pub use program::{BuildOptions, build_go, build_go_source, try_build_go};
 pub use redact::redact;
 pub use running::Running;

@@ -3,6 +3,7 @@
 mod build;
 mod catch;
 mod completions;
+mod deploy;
 mod findings;
 mod hunt;
 mod inspect;
@@ -18,6 +19,8 @@ mod report;
 mod run;
 mod serve;
 mod service;
+
+pub(crate) use service::name_of;
 
 use crate::exit::ExitStatus;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -73,6 +76,7 @@ enum Command {
     Jobs(jobs::JobsArgs),
     Inspect(Box<inspect::InspectArgs>),
     Matrix(Box<matrix::MatrixArgs>),
+    Deploy(Box<deploy::DeployArgs>),
     Report(report::ReportArgs),
     /// List, show, acknowledge, close, reopen and export findings
     Findings(findings::FindingsArgs),
@@ -101,6 +105,7 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Jobs(args) => jobs::jobs(args),
         Command::Inspect(args) => inspect::inspect(*args),
         Command::Matrix(args) => matrix::matrix(*args),
+        Command::Deploy(args) => deploy::deploy(*args),
         Command::Report(args) => report::report(args),
         Command::Findings(args) => findings::findings(args),
         Command::Serve(args) => serve::serve(*args),

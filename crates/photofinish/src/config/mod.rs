@@ -6,6 +6,7 @@
 //!
 //! Not here: what the values do (each part's own crate). Start at [`Config::load`].
 
+pub(crate) mod deploy;
 pub(crate) mod jobs;
 mod line;
 pub(crate) mod matrix;
@@ -40,6 +41,7 @@ pub(crate) struct Config {
     pub(crate) proxy: proxy::ProxyConfig,
     pub(crate) jobs: jobs::JobsConfig,
     pub(crate) serve: serve::ServeConfig,
+    pub(crate) deploy: deploy::DeployConfig,
     pub(crate) notify: notify::NotifyConfig,
     /// The folder of the file; relative paths start here.
     #[serde(skip)]
