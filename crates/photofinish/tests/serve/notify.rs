@@ -126,6 +126,55 @@ fn a_receiver_that_was_away_is_told_once_it_is_back_even_if_serve_was_killed_mea
     drop(served);
 }
 
+/// An hour's worth of tries and findings, with the pauses of the configuration made short: the schedule is the
+/// configuration's, and nothing in it knows how long an hour is.
+#[test]
+fn after_a_long_absence_each_finding_is_told_once_in_a_few_messages_not_too_fast() {
+    let service = Service::new();
+    let port = free_port();
+    configure(&service, &format!("url = \"http://127.0.0.1:{port}/hook\""));
+    let mut served = service.serve(&[]);
+    for number in 0..70 {
+        see(&service, &format!("Away{number}"), "v1");
+        if number % 30 == 29 {
+            // Tried in vain, and killed while it tries.
+            served.program.kill();
+            served = Served::start(&service, &[]);
+        }
+    }
+    let at_first_refused = 3;
+    let receiver = Receiver::start(port, at_first_refused);
+    let heard = receiver.wait_for(4);
+    // It is on its way once a message was answered: what is told after a kill is not told again.
+    served.program.kill();
+    let served = Served::start(&service, &[]);
+    see(&service, "Last", "v1");
+    let title = |event: &Value| event["finding"]["title"].as_str().unwrap().to_owned();
+    let told = |heard: &[(String, Value)]| -> Vec<String> {
+        heard.iter().flat_map(|(_, told)| told["events"].as_array().unwrap()).map(title).collect()
+    };
+    let more: Vec<u64> = heard.iter().map(|(_, told)| told["more"].as_u64().unwrap()).collect();
+    assert_eq!(more[..4], [50, 30, 10, 0]);
+    let heard = wait_for(LONG, "the last finding", || {
+        let heard = receiver.heard.lock().unwrap().clone();
+        told(&heard).iter().any(|title| title.contains("Last")).then_some(heard)
+    });
+    let mut keys: Vec<&str> =
+        heard.iter().map(|(head, _)| header(head, "idempotency-key")).collect();
+    // A message that was taken in the moment of the kill comes again with its key.
+    let messages = keys.len();
+    keys.dedup();
+    let mut titles = told(&heard);
+    let is_whole = titles.len();
+    titles.dedup();
+    titles.sort_unstable();
+    titles.dedup();
+    assert_eq!(titles.len(), 71, "each is told: {titles:?}");
+    assert!(is_whole == 71 || keys.len() < messages, "twice only with the same key: {is_whole}");
+    assert!(messages <= 6, "{messages} messages");
+    drop(served);
+}
+
 #[test]
 fn many_at_once_are_told_together() {
     let service = Service::new();
