@@ -1,7 +1,8 @@
 //! `cargo xtask bench NAME [--record] [OPTION…]`: runs `bench/NAME/run OPTION…` and prints its table.
 //!
 //! A benchmark is an executable that prints Markdown on stdout and talk on stderr; `bench/README.md`
-//! has the conventions. It finds a release build of photofinish in `$PHOTOFINISH` and Go on PATH. `--record`
+//! has the conventions. It finds a release build of photofinish in `$PHOTOFINISH` (made now, unless the variable
+//! names one already) and Go on PATH. `--record`
 //! puts the table between its markers in `bench/RESULTS.md`, with the machine and the commit above it.
 
 use std::path::PathBuf;
@@ -10,7 +11,6 @@ use std::process::{Command, ExitCode, Stdio};
 use photofinish_testkit::{target_dir, workspace_root};
 
 use crate::markdown::replace_section;
-use crate::steps::run;
 use crate::{Outcome, tools};
 
 /// The benchmarks there are.
@@ -33,13 +33,11 @@ pub(crate) fn bench(arguments: &[String]) -> Outcome {
             names().join(", ")
         ));
     };
-    if !run(tools::cargo()?.args(["build", "--release", "--package", "photofinish"]))? {
-        return Ok(ExitCode::FAILURE);
-    }
+    let Some(photofinish) = tools::photofinish()? else { return Ok(ExitCode::FAILURE) };
     let folder = workspace_root().join("bench").join(name);
     let output = tools::command(folder.join("run"))?
         .args(rest)
-        .env("PHOTOFINISH", target_dir().join("release/photofinish"))
+        .env("PHOTOFINISH", photofinish)
         .env("CARGO_TARGET_DIR", target_dir())
         .stderr(Stdio::inherit())
         .output()

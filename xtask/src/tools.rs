@@ -1,9 +1,10 @@
 //! What the steps need: commands with Go on PATH, and whatever is missing installed where that is
 //! allowed (as root on a Debian-like system; elsewhere we say what to do).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::steps::run;
 use photofinish_testkit::{Error, Toolchain, target_dir, try_go_toolchain, workspace_root};
 
 /// As the Go module proxy has it, checked against Go's checksum database.
@@ -36,6 +37,16 @@ pub(crate) fn cargo() -> Result<Command, String> {
         command.env_remove(name);
     });
     Ok(command)
+}
+
+/// A release build of photofinish: the one that `$PHOTOFINISH` names, else one made now; none when it does not build.
+pub(crate) fn photofinish() -> Result<Option<PathBuf>, String> {
+    if let Some(path) = std::env::var_os("PHOTOFINISH").map(PathBuf::from) {
+        let path = path.canonicalize();
+        return path.map(Some).map_err(|cause| format!("PHOTOFINISH names no program: {cause}"));
+    }
+    let is_built = run(cargo()?.args(["build", "--release", "--package", "photofinish"]))?;
+    Ok(is_built.then(|| target_dir().join("release/photofinish")))
 }
 
 /// The Go toolchain, fetched if need be, with the C compiler and the pip it needs.

@@ -22,6 +22,7 @@ mod program;
 mod redact;
 mod running;
 pub mod servers;
+mod small_disk;
 mod wait;
 mod wheel;
 
@@ -37,6 +38,7 @@ pub use kubernetes::Kubernetes;
 pub use program::{BuildOptions, build_go, build_go_source, try_build_go};
 pub use redact::redact;
 pub use running::Running;
+pub use small_disk::{Ballast, fill_disk, on_small_disk};
 pub use wait::{free_port, wait_for, wait_until};
 pub use wheel::Wheel;
 

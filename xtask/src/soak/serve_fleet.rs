@@ -13,21 +13,15 @@ use crate::tools;
 
 pub(super) fn serve_fleet(arguments: &[String]) -> Outcome {
     tools::brokers();
-    if !run(tools::cargo()?.args([
-        "build",
-        "--release",
-        "--package",
-        "photofinish",
-        "--package",
-        "bench-serve",
-    ]))? {
+    let Some(photofinish) = tools::photofinish()? else { return Ok(ExitCode::FAILURE) };
+    if !run(tools::cargo()?.args(["build", "--release", "--package", "bench-serve"]))? {
         return Ok(ExitCode::FAILURE);
     }
-    let release = target_dir().join("release");
+    let reporter = target_dir().join("release/bench-serve");
     let mut is_good = true;
     for place in [&[][..], &["--postgres"]] {
-        let mut command = tools::command(release.join("bench-serve"))?;
-        command.env("PHOTOFINISH", release.join("photofinish")).args(place);
+        let mut command = tools::command(&reporter)?;
+        command.env("PHOTOFINISH", &photofinish).args(place);
         command.args(["--fleet", option(arguments, "--processes").unwrap_or("1000")]);
         for (flag, usual) in [("--reports", "60"), ("--kills", "10")] {
             command.args([flag, option(arguments, flag).unwrap_or(usual)]);

@@ -1,6 +1,6 @@
 //! A thread per receiver: looks for news, waits for more, sends, and moves on once it was taken.
 
-use crate::message::{Event, body};
+use crate::message::{Event, NAMED, body};
 use crate::settings::{Kind, Pace, Receiver, Settings};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
@@ -171,14 +171,20 @@ impl Courier {
         self.receiver.kind == Kind::Alertmanager || news.is_alarming()
     }
 
-    /// Sends what there is as one message.
+    /// Sends what there is as one message, or the first part of it.
     fn tell(&mut self) -> Result<(), Refusal> {
         let trouble = |error: StoreError| Refusal { why: error.to_string(), pause: None };
         let news = self.store.news(self.cursor, AT_ONCE).map_err(trouble)?;
-        let Some(last) = news.last().map(|news| news.id) else { return Ok(()) };
-        let events = self.events(news).map_err(trouble)?;
+        let Some(mut last) = news.last().map(|news| news.id) else { return Ok(()) };
+        let mut events = self.events(news).map_err(trouble)?;
+        let more = events.len().saturating_sub(NAMED);
+        if self.receiver.kind == Kind::Generic && more > 0 {
+            // A program wants each of them: the others come with the next messages.
+            events.truncate(NAMED);
+            last = events.last().map_or(last, |event| event.news.id);
+        }
         if !events.is_empty() {
-            self.send(&events, last)?;
+            self.send(&events, more, last)?;
         }
         self.store.move_cursor(&self.reader, last).map_err(trouble)?;
         self.cursor = last;
@@ -209,9 +215,9 @@ impl Courier {
         Ok(events)
     }
 
-    fn send(&self, events: &[Event], last: i64) -> Result<(), Refusal> {
+    fn send(&self, events: &[Event], more: usize, last: i64) -> Result<(), Refusal> {
         let now = Timestamp::now();
-        let value = body(self.receiver.kind, events, self.page.as_deref(), now);
+        let value = body(self.receiver.kind, events, more, self.page.as_deref(), now);
         let text = value.to_string();
         let url = match self.receiver.kind {
             Kind::Otlp => crate::otlp::logs_url(&self.receiver.url),

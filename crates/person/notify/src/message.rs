@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use photofinish_store::{Finding, News, State};
 use serde_json::{Value, json};
 
-/// Findings named in one message; the rest is counted.
+/// Findings named in one message; the rest is counted, and comes later where a program is told.
 pub(crate) const NAMED: usize = 20;
 /// An alert that nobody takes back ends by itself.
 const ALERT: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -18,10 +18,16 @@ pub(crate) struct Event {
     pub(crate) finding: Finding,
 }
 
-/// The body for a receiver of this kind.
-pub(crate) fn body(kind: Kind, events: &[Event], page: Option<&str>, now: Timestamp) -> Value {
+/// The body for a receiver of this kind, where `more` events wait behind these.
+pub(crate) fn body(
+    kind: Kind,
+    events: &[Event],
+    more: usize,
+    page: Option<&str>,
+    now: Timestamp,
+) -> Value {
     match kind {
-        Kind::Generic => generic(events, page),
+        Kind::Generic => generic(events, more, page),
         Kind::Slack => slack(events, page),
         Kind::Alertmanager => alerts(events, page, now),
         Kind::Otlp => otlp::logs(events, page, now),
@@ -38,10 +44,9 @@ pub(crate) fn link(event: &Event, page: Option<&str>) -> Option<String> {
     Some(format!("{page}/findings/{}", event.finding.fingerprint))
 }
 
-fn generic(events: &[Event], page: Option<&str>) -> Value {
+fn generic(events: &[Event], more: usize, page: Option<&str>) -> Value {
     let told: Vec<Value> = events
         .iter()
-        .take(NAMED)
         .map(|event| {
             let finding = &event.finding;
             json!({
@@ -68,7 +73,7 @@ fn generic(events: &[Event], page: Option<&str>) -> Value {
             })
         })
         .collect();
-    json!({"version": 1, "events": told, "more": events.len().saturating_sub(NAMED)})
+    json!({"version": 1, "events": told, "more": more})
 }
 
 fn slack(events: &[Event], page: Option<&str>) -> Value {

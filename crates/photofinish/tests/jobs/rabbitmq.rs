@@ -198,7 +198,6 @@ fn a_sampler_that_slept_past_its_heartbeats_changes_nothing() {
 }
 
 #[test]
-#[ignore = "waits in vain for the alarm to be told on a machine that is idle: it is not known why"]
 fn while_an_alarm_of_the_disk_is_on_jobs_wait_in_the_source_and_it_says_so() {
     let Some(server) = RabbitServer::start() else { return };
     let house = house(&server.url(), CALM);

@@ -2,10 +2,12 @@
 
 use crate::matrix::{CALM, assert_same, kills};
 use crate::support::{House, LONG, Sampler, random, shares};
-use photofinish_testkit::wait_until;
+use photofinish_testkit::{fill_disk, on_small_disk, wait_for, wait_until};
 use rusqlite::Connection;
 use rustix::process::Signal;
 use std::time::Duration;
+
+const SQLITE: &str = "broker = \"sqlite\"\nurl = \"sqlite:jobs.db\"\nsource = \"mail\"\n";
 
 /// A queue `mail`, and samplers of it.
 struct Table {
@@ -16,9 +18,10 @@ struct Table {
 
 impl Table {
     fn new(lines: &str) -> Table {
-        let house = House::new(&format!(
-            "broker = \"sqlite\"\nurl = \"sqlite:jobs.db\"\nsource = \"mail\"\n{lines}"
-        ));
+        Table::of(House::new(&format!("{SQLITE}{lines}")))
+    }
+
+    fn of(house: House) -> Table {
         // It makes the table.
         house.sampler(&[]).end();
         let file = Connection::open(house.path("jobs.db")).unwrap();
@@ -65,6 +68,40 @@ impl Table {
         assert_same(&self.numbers("mail_race"), &race, "one of each ten, each once, in order");
         assert_same(&self.numbers("mail"), &main, "all others, each once, in order");
     }
+}
+
+#[test]
+fn on_a_full_disk_it_says_so_and_with_room_again_each_job_is_where_its_number_says() {
+    let me =
+        "sqlite::on_a_full_disk_it_says_so_and_with_room_again_each_job_is_where_its_number_says";
+    on_small_disk(me, "16m", |disk| {
+        let mut table = Table::of(House::inside(disk, &format!("{SQLITE}{CALM}")));
+        let sampler = table.house.sampler(&[]);
+        table.wait_on();
+        table.push(205);
+        let ballast = fill_disk(disk);
+        // Its lease cannot be renewed, so it chooses no more.
+        sampler.0.wait_for_line(LONG, "disk is full");
+        let insert =
+            "INSERT INTO jobs (queue, kind, payload) VALUES ('mail', 'count', zeroblob(1000000))";
+        let refused = table.file.execute(insert, []).unwrap_err().to_string();
+        assert!(refused.contains("full"), "{refused}");
+        // One that is killed and started on the full disk says what to do, or waits as the first one does.
+        sampler.signal(Signal::KILL);
+        drop(sampler);
+        let (code, said) = wait_for(LONG, "the one that was killed to be forgotten", || {
+            let (code, said) = table.house.jobs(&["undo"]);
+            (!said.contains("has a sampler that runs")).then_some((code, said))
+        });
+        assert!(code == Some(2) && said.contains("full"), "{said}");
+        assert!(said.contains("try: make room"), "{said}");
+        drop(ballast);
+        let sampler = table.house.sampler(&[]);
+        table.wait_on();
+        table.push(500);
+        end(sampler);
+        table.assert_shared();
+    });
 }
 
 #[track_caller]

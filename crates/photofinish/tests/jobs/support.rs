@@ -21,7 +21,15 @@ pub(crate) struct House {
 impl House {
     /// `lines` are of the table `[jobs]`.
     pub(crate) fn new(lines: &str) -> House {
-        let folder = temp_dir();
+        House::made(temp_dir(), lines)
+    }
+
+    /// One on a disk.
+    pub(crate) fn inside(folder: &Path, lines: &str) -> House {
+        House::made(tempfile::tempdir_in(folder).unwrap(), lines)
+    }
+
+    fn made(folder: tempfile::TempDir, lines: &str) -> House {
         std::fs::write(folder.path().join("photofinish.toml"), format!("[jobs]\n{lines}")).unwrap();
         House { folder, environment: Vec::new() }
     }

@@ -6,7 +6,7 @@ use photofinish_dashboard::wire::SightingJson;
 use photofinish_store::Filter;
 use photofinish_store::json::RaceJson;
 use photofinish_testkit::servers::PostgresServer;
-use photofinish_testkit::{Running, free_port, wait_until};
+use photofinish_testkit::{Running, fill_disk, free_port, on_small_disk, wait_until};
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -86,6 +86,49 @@ fn however_often_serve_or_its_postgres_is_killed_under_load_none_is_lost_and_non
     assert_all_counted(&service, &sent);
     let listed = served.get("/api/v1/findings?q=get1").body;
     assert!(listed.contains("main.get1"), "and they can be searched: {listed}");
+}
+
+#[test]
+fn on_a_full_disk_senders_are_told_to_come_back_and_with_room_again_all_is_there_once() {
+    let me = "collector::on_a_full_disk_senders_are_told_to_come_back_and_with_room_again_all_is_there_once";
+    on_small_disk(me, "16m", |disk| {
+        let service = Service::inside(disk);
+        let port = free_port();
+        let mut served = serve_on(&service, port);
+        let client = Client::new(&served.url, None, None).unwrap();
+        let one = |n: usize| [sighting(&service, 0, n)];
+        (0..20).for_each(|n| drop(client.send(&one(n)).unwrap()));
+        let ballast = fill_disk(disk);
+        // What was allocated before may be used up first.
+        let mut sent = 20;
+        let refused = loop {
+            let body = serde_json::to_string(&one(sent)).unwrap();
+            let answer = served.post_json("/api/v1/sightings", &body);
+            if answer.status != 200 {
+                break answer;
+            }
+            sent += 1;
+        };
+        assert_eq!(refused.status, 503, "{}", refused.body);
+        assert!(refused.head.to_ascii_lowercase().contains("retry-after"), "{}", refused.head);
+        let said: serde_json::Value = serde_json::from_str(&refused.body).unwrap();
+        assert!(said["hint"].as_str().unwrap().contains("space"), "{said}");
+        assert!(client.send(&one(sent)).is_err());
+        // It shows what it has, full or not, and so does one that is started on the full disk.
+        assert_eq!(served.get("/api/v1/findings").status, 200);
+        served.program.kill();
+        drop(ballast);
+        let ballast = fill_disk(disk);
+        let mut served = serve_on(&service, port);
+        assert_eq!(served.get("/api/v1/findings").status, 200);
+        served.program.kill();
+        drop(ballast);
+        let served = serve_on(&service, port);
+        let client = Client::new(&served.url, None, None).unwrap();
+        // All of them again, as one sends who saw no answer.
+        (0..sent + 50).for_each(|n| drop(client.send(&one(n)).unwrap()));
+        assert_eq!(counted(&service), sent as u64 + 50);
+    });
 }
 
 /// On a port that is known, so that who sends finds the next one there.

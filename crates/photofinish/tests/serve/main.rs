@@ -8,4 +8,5 @@ mod collector;
 mod hostile;
 mod notify;
 mod pages;
+mod senders;
 mod support;

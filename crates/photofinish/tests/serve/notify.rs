@@ -6,6 +6,7 @@ use photofinish_store::{Action, Decision, Filter, Source};
 use photofinish_testkit::{free_port, wait_for};
 use serde_json::Value;
 use sha2::Sha256;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -123,6 +124,48 @@ fn a_receiver_that_was_away_is_told_once_it_is_back_even_if_serve_was_killed_mea
     see(&service, "Fresh", "v3");
     let heard = receiver.wait_for(2);
     assert_eq!(heard[1].1["events"][0]["event"], "regressed");
+    drop(served);
+}
+
+/// An hour's worth of tries and findings, with the pauses of the configuration made short: the schedule is the
+/// configuration's, and nothing in it knows how long an hour is.
+#[test]
+fn after_a_long_absence_each_finding_is_told_once_in_a_few_messages_not_too_fast() {
+    let service = Service::new();
+    let port = free_port();
+    configure(&service, &format!("url = \"http://127.0.0.1:{port}/hook\""));
+    let mut served = service.serve(&[]);
+    for number in 0..70 {
+        see(&service, &format!("Away{number}"), "v1");
+        if number % 30 == 29 {
+            // Tried in vain, and killed while it tries.
+            served.program.kill();
+            served = Served::start(&service, &[]);
+        }
+    }
+    let at_first_refused = 3;
+    let receiver = Receiver::start(port, at_first_refused);
+    let heard = receiver.wait_for(4);
+    served.program.kill();
+    let served = Served::start(&service, &[]);
+    see(&service, "Last", "v1");
+    let title = |event: &Value| event["finding"]["title"].as_str().unwrap().to_owned();
+    let told = |heard: &[(String, Value)]| -> Vec<String> {
+        heard.iter().flat_map(|(_, told)| told["events"].as_array().unwrap()).map(title).collect()
+    };
+    let more: Vec<u64> = heard.iter().map(|(_, told)| told["more"].as_u64().unwrap()).collect();
+    assert_eq!(more[..4], [50, 30, 10, 0]);
+    let heard = wait_for(LONG, "the last finding", || {
+        let heard = receiver.heard.lock().unwrap().clone();
+        told(&heard).iter().any(|title| title.contains("Last")).then_some(heard)
+    });
+    // What was taken in the moment of the kill may come again, with its number.
+    let events = || heard.iter().flat_map(|(_, told)| told["events"].as_array().unwrap());
+    let numbers: BTreeSet<i64> = events().map(|event| event["id"].as_i64().unwrap()).collect();
+    let titles: BTreeSet<String> = events().map(title).collect();
+    assert_eq!((numbers.len(), titles.len()), (71, 71), "each is told, none under two numbers");
+    assert!(events().count() <= 71 + 10, "only the message of the kill comes again");
+    assert!(heard.len() <= 6, "{} messages", heard.len());
     drop(served);
 }
 

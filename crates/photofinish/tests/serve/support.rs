@@ -42,6 +42,13 @@ impl Service {
         Service::made(dir, store)
     }
 
+    /// One on a disk.
+    pub(crate) fn inside(folder: &std::path::Path) -> Service {
+        let dir = tempfile::tempdir_in(folder).unwrap();
+        let store = dir.path().join("findings.db").into();
+        Service::made(dir, store)
+    }
+
     /// One whose findings are kept in a Postgres.
     pub(crate) fn on(server: &PostgresServer) -> Service {
         Service::made(tempfile::tempdir().unwrap(), server.url().as_str().into())

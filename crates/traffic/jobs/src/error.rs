@@ -79,6 +79,11 @@ impl JobsError {
             JobsError::Ask { cause, .. } if is_forbidden(&words(cause.as_ref())) => {
                 Some("give the user of `url` the rights that docs/jobs.md names".to_owned())
             }
+            JobsError::Ask { broker, place, cause, .. } if is_full(&words(cause.as_ref())) => {
+                Some(format!(
+                    "make room at {broker} at {place} (memory or disk): jobs wait where they are, and go on by themselves"
+                ))
+            }
             JobsError::Ask { broker, place, .. } => Some(format!(
                 "see what {broker} at {place} has in its log, and run it again: whatever was under way is whole or not begun"
             )),
@@ -110,6 +115,14 @@ fn is_forbidden(said: &str) -> bool {
         .any(|word| said.contains(word))
 }
 
+/// Whether a broker's words mean that it has no room left: RabbitMQ's alarms as we tell them, Redis, SQLite, NATS and
+/// Postgres as they do.
+fn is_full(said: &str) -> bool {
+    ["disk is full", "oom command", "insufficient", "no space left"]
+        .iter()
+        .any(|word| said.contains(word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::JobsError;
@@ -132,7 +145,11 @@ mod tests {
             (connect("invalid peer certificate: UnknownIssuer"), "SSL_CERT_FILE"),
             (connect("Connection refused"), "check that Redis runs there"),
             (ask("NOPERM this user has no permissions"), "rights"),
-            (ask("OOM command not allowed when used memory > 'maxmemory'"), "Redis at db:1"),
+            (
+                ask("OOM command not allowed when used memory > 'maxmemory'"),
+                "make room at Redis at db:1",
+            ),
+            (ask("ERR unknown command"), "see what Redis at db:1 has in its log"),
         ] {
             assert!(error.hint().unwrap().contains(next), "{error:?}: {:?}", error.hint());
         }
