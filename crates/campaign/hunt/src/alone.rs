@@ -5,7 +5,9 @@ use crate::catching::Catching;
 use crate::drive::drive;
 use crate::queue::Queue;
 use crate::stage::{Running, Stage};
-use crate::{CatchOutcome, Field, HuntError, Progress, Ran, Target, Variant, VariantOutcome};
+use crate::{
+    CatchCommand, CatchOutcome, Field, HuntError, Progress, Ran, Target, Variant, VariantOutcome,
+};
 use photofinish_supervise::build::Binary;
 use std::time::Duration;
 
@@ -63,7 +65,7 @@ impl Field<'_> {
 
     /// Somebody who looks at the normal build while it runs, if that is wanted.
     pub(crate) fn catching(&self, running: &Running) -> Result<Option<Catching>, HuntError> {
-        let start = |command: &Vec<_>| Catching::start(command, running.pid(), self.tally);
+        let start = |command: &CatchCommand| Catching::start(command, running.pid(), self.tally);
         let catching = self.plan.catch.as_ref().map(start).transpose();
         catching.map_err(|source| HuntError::Thread { source })
     }

@@ -5,7 +5,6 @@
 //! same program: the kernel tells only one of the two (wait(2)). It records what it catches itself, and says each
 //! here as a line of JSON (docs/json.md).
 
-use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -19,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 
 use crate::tally::Tally;
-use crate::{CatchOutcome, Variant};
+use crate::{CatchCommand, CatchOutcome, Variant};
 
 /// How often a new process of the build is looked for.
 const LOOK: Duration = Duration::from_millis(50);
@@ -58,13 +57,13 @@ struct Effort {
 impl Catching {
     /// Looks at the process that `pid` holds, and at each that follows, by `command` with the number behind it.
     pub(crate) fn start(
-        command: &[OsString],
+        command: &CatchCommand,
         pid: Arc<AtomicU32>,
         tally: &Tally,
     ) -> std::io::Result<Catching> {
         let shared = Arc::new(Shared::default());
         tally.start(Variant::Catch);
-        let (command, tally, seen) = (command.to_vec(), tally.clone(), Arc::clone(&shared));
+        let (command, tally, seen) = (command.clone(), tally.clone(), Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("catching".to_owned()).spawn(move || {
             let mut outcome = CatchOutcome::default();
             let mut last = 0;
@@ -134,15 +133,16 @@ impl Shared {
 
 /// One run of the command; an error is what it said when it could not look.
 fn look(
-    command: &[OsString],
+    command: &CatchCommand,
     pid: u32,
     shared: &Shared,
     tally: &Tally,
     outcome: &mut CatchOutcome,
 ) -> Result<(), String> {
-    let Some((program, arguments)) = command.split_first() else { return Ok(()) };
+    let Some((program, arguments)) = command.words.split_first() else { return Ok(()) };
+    let env = command.env.iter().cloned();
     let mut command = Command::new(program);
-    command.args(arguments).arg(pid.to_string());
+    command.args(arguments).arg(pid.to_string()).envs(env);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let Some(mut child) = shared.spawn(&mut command).map_err(|error| error.to_string())? else {
         return Ok(());

@@ -40,7 +40,7 @@ pub use photofinish_pool::Sinks;
 pub use photofinish_proxy::compare::{Differing, Values};
 pub use photofinish_proxy::plan::Share;
 pub use photofinish_supervise::Sink;
-pub use plan::{Compared, Jobs, Plan, Proxied, Service, Ways};
+pub use plan::{CatchCommand, Compared, Jobs, Plan, Proxied, Service, Ways};
 pub use ready::{Place, PlaceError};
 
 use photofinish_load::{Snapshot, Stop};

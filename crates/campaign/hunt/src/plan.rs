@@ -32,7 +32,7 @@ pub struct Plan {
     pub load: photofinish_load::Plan,
     /// What looks for races in the normal build while it serves: a command as `photofinish catch --format jsonl`, the
     /// number of the process is put behind it. None: nobody does.
-    pub catch: Option<Vec<OsString>>,
+    pub catch: Option<CatchCommand>,
     /// The queue whose workers are hunted beside the service.
     pub jobs: Option<Jobs>,
     /// How long the whole load is driven.
@@ -160,4 +160,13 @@ const PORT: &str = "{port}";
 
 fn fill(text: &str, place: &Place) -> String {
     text.replace(PORT, &place.port.to_string())
+}
+
+/// A command that is started for each process of the normal build.
+#[derive(Clone, Debug)]
+pub struct CatchCommand {
+    /// The program and its arguments.
+    pub words: Vec<OsString>,
+    /// Beside our environment: what is secret, and must not stand where every process of the machine can read it.
+    pub env: Vec<(OsString, OsString)>,
 }

@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 /// Where findings are kept.
@@ -40,16 +41,19 @@ impl StorePlace {
         }
     }
 
-    /// As a flag of another photofinish takes it. What is secret stays out of it where the other one has
-    /// it from the environment.
+    /// As a flag of another photofinish takes it, without the [`Self::password`], which it is to have as `PGPASSWORD`.
     pub fn flag(&self) -> OsString {
         match self {
             StorePlace::File(path) => path.clone().into(),
-            StorePlace::Postgres(url) if std::env::var_os("PGPASSWORD").is_some() => {
-                url.without_password().into()
-            }
-            StorePlace::Postgres(url) => url.0.clone().into(),
+            StorePlace::Postgres(url) => url.without_password().into(),
         }
+    }
+
+    /// The password that its address holds, for an environment that no process list shows.
+    pub fn password(&self) -> Option<OsString> {
+        let StorePlace::Postgres(url) = self else { return None };
+        let (config, _) = photofinish_postgres_tls::parse(&url.0).ok()?;
+        config.get_password().map(|password| OsString::from_vec(password.to_owned()))
     }
 }
 
@@ -70,7 +74,11 @@ impl PostgresUrl {
             }
             None => authority.to_owned(),
         };
-        format!("{scheme}://{authority}{path}")
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let is_open = |pair: &&str| !pair.is_empty() && !pair.starts_with("password=");
+        let query: Vec<&str> = query.split('&').filter(is_open).collect();
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("{scheme}://{authority}{path}{mark}{}", query.join("&"))
     }
 }
 
@@ -156,6 +164,28 @@ mod tests {
             assert_eq!(place.name(), shown);
             assert!(!format!("{place:?}").contains("sec"), "{place:?}");
         }
+    }
+
+    #[test]
+    fn a_password_can_be_had_apart_from_its_address() {
+        for (url, password, rest) in [
+            (
+                "postgres://mia:a%40b@db/f?sslmode=require",
+                "a@b",
+                "postgres://mia@db/f?sslmode=require",
+            ),
+            (
+                "postgres://mia@db/f?password=x&sslmode=disable",
+                "x",
+                "postgres://mia@db/f?sslmode=disable",
+            ),
+        ] {
+            let place = StorePlace::from(url);
+            assert_eq!(place.password(), Some(password.into()));
+            let StorePlace::Postgres(url) = place else { unreachable!() };
+            assert_eq!(url.without_password(), rest);
+        }
+        assert_eq!(StorePlace::from("postgres://mia@db/f").password(), None);
     }
 
     #[test]

@@ -7,9 +7,8 @@ use crate::config::jobs::JobsFlags;
 use crate::config::{Config, Percent};
 use crate::output::error::{Hint, hinted};
 use anyhow::Context;
-use photofinish_hunt::{Jobs, Plan};
+use photofinish_hunt::{CatchCommand, Jobs, Plan};
 use photofinish_supervise::build;
-use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -57,17 +56,19 @@ fn catch_command(
     duration: Duration,
     service: &str,
     kept: &Kept,
-) -> anyhow::Result<Vec<OsString>> {
+) -> anyhow::Result<CatchCommand> {
     // It is ended with the load.
     let seconds = (duration + Duration::from_secs(60)).as_secs();
-    let mut command = crate::launcher()?;
-    command.push(std::env::current_exe()?.into());
-    command.extend(["catch", "--format", "jsonl", "--service", service, "--store"].map(Into::into));
-    command.push(kept.store().flag());
-    command.extend_from_slice(kept.flags());
-    command.push(format!("--for={seconds}s").into());
-    command.push(format!("--budget={}", budget.0).into());
-    Ok(command)
+    let mut words = crate::launcher()?;
+    words.push(std::env::current_exe()?.into());
+    words.extend(["catch", "--format", "jsonl", "--service", service, "--store"].map(Into::into));
+    words.push(kept.store().flag());
+    words.extend_from_slice(kept.flags());
+    words.push(format!("--for={seconds}s").into());
+    words.push(format!("--budget={}", budget.0).into());
+    let password = kept.store().password();
+    let env = password.map(|password| ("PGPASSWORD".into(), password)).into_iter().collect();
+    Ok(CatchCommand { words, env })
 }
 
 /// The queue, if the configuration says what to hunt of it.
