@@ -1,8 +1,8 @@
 //! What catch takes from a saturated service: one load that goes on, catch in every second window of it.
 //!
 //! Two runs of the same load differ by ten percent on a shared machine, and catch takes one. So the load never ends, windows
-//! are short, and each with catch is held against its two neighbours. Requests are counted by the bytes that the service reads:
-//! all are as long as one another.
+//! are as short as is fair to what catch does once, at its beginning, and each with catch is held against its two neighbours.
+//! Requests are counted by the bytes that the service reads: all are as long as one another.
 
 use std::fs;
 use std::time::{Duration, Instant};

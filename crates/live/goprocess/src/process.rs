@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use photofinish_sys::trace::freeze;
 use photofinish_sys::{ForeignMemory, SysError, Thread, ThreadState, auxv, monotonic_now, threads};
@@ -30,6 +30,10 @@ use crate::{
 const LARGEST_STACK: u64 = 1 << 20;
 /// Behind a frame: nine words of arguments in registers, and what the caller passes on the stack.
 const SPILLS: u64 = 128;
+
+/// A runtime that has just been started has begun by then, and is asked again after so long.
+const STARTING: Duration = Duration::from_secs(2);
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// The oldest Go whose structures are known.
 const OLDEST: u32 = 21;
@@ -72,13 +76,12 @@ pub struct Snapshot {
 }
 
 impl Process {
-    /// Opens the running process `pid`.
+    /// Opens the running process `pid`. Waits a moment for one whose runtime has not begun yet.
     ///
     /// # Errors
     /// It is gone, may not be read, is no Go program, or one that is not understood.
     pub fn open(pid: u32) -> Result<Process, OpenError> {
         let refused = |cause| OpenError::Process { pid, cause };
-        let memory = ForeignMemory::open(pid).map_err(refused)?;
         let auxv = auxv(pid).map_err(refused)?;
         let link = PathBuf::from(format!("/proc/{pid}/exe"));
         let path = std::fs::read_link(&link).unwrap_or_else(|_| link.clone());
@@ -90,7 +93,17 @@ impl Process {
         };
         let entry = auxv.iter().find(|entry| entry.is_entry()).map(|entry| entry.value);
         let bias = LoadBias(entry.map_or(0, |entry| entry.wrapping_sub(binary.entry.0)));
-        let opened = Process::assemble(Origin::Live(pid), Box::new(memory), Arc::new(binary), bias);
+        let (binary, began) = (Arc::new(binary), Instant::now());
+        let opened = loop {
+            let memory = Box::new(ForeignMemory::open(pid).map_err(refused)?);
+            let opened = Process::assemble(Origin::Live(pid), memory, Arc::clone(&binary), bias);
+            // The runtime of a process that has just started has no goroutine yet.
+            let is_early = matches!(opened, Err(OpenError::Runtime { .. }));
+            if !is_early || began.elapsed() > STARTING || photofinish_sys::auxv(pid).is_err() {
+                break opened;
+            }
+            std::thread::sleep(AGAIN);
+        };
         // One that ended meanwhile had nothing to be read any more.
         opened.map_err(|error| match photofinish_sys::auxv(pid) {
             Err(gone @ SysError::Gone { .. }) => refused(gone),

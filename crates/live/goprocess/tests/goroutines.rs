@@ -4,10 +4,12 @@
 
 mod common;
 
+use std::process::{Command, Stdio};
+
 use common::{compare, start, told};
 use photofinish_goprocess::{LayoutSource, OpenError, Process, RuntimeAddr, Status, Wait, WaitOn};
 use photofinish_testkit::{
-    BuildOptions, PINNED, go_toolchain, go_toolchain_version, workspace_root,
+    BuildOptions, PINNED, build_go, go_toolchain, go_toolchain_version, workspace_root,
 };
 
 /// What a stripped build is given.
@@ -23,6 +25,20 @@ fn every_goroutine_is_as_the_runtime_itself_says() {
     let process = open(&running);
     assert_eq!(process.layout_source(), LayoutSource::DebugInfo);
     compare(&running, &process);
+}
+
+#[test]
+fn a_program_that_has_only_just_been_started_is_waited_for() {
+    let folder = workspace_root().join("crates/live/goprocess/tests/programs/parked");
+    let program = build_go(&folder, &BuildOptions::normal());
+    for _ in 0..20 {
+        let mut command = Command::new(&program);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let opened = Process::open(child.id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        opened.unwrap();
+    }
 }
 
 #[test]
