@@ -91,7 +91,7 @@ fn table(outcome: &Outcome) -> Markup {
                         td { (cell.trials) @if cell.failed.0 > 0 { " (+" (cell.failed.0) " not run)" } }
                         td { (rate(cell.symptom)) (symptoms(cell)) }
                         td { (rate(cell.detection)) }
-                        td { (cell.n_races) }
+                        td { @if cell.detection.is_some() { (cell.n_races) } @else { "-" } }
                         td { (middle(cell.first_ms, 1.0)) }
                         td { (middle(cell.p50_ms, 1.0)) }
                         td { (middle(cell.p99_ms, 1.0)) }
