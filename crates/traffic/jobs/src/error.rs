@@ -118,9 +118,15 @@ fn is_forbidden(said: &str) -> bool {
 /// Whether a broker's words mean that it has no room left: RabbitMQ's alarms as we tell them, Redis, SQLite, NATS and
 /// Postgres as they do.
 fn is_full(said: &str) -> bool {
-    ["disk is full", "oom command", "insufficient", "no space left"]
-        .iter()
-        .any(|word| said.contains(word))
+    [
+        "disk is full",
+        "oom command",
+        "insufficient resources",
+        "insufficient storage",
+        "no space left",
+    ]
+    .iter()
+    .any(|word| said.contains(word))
 }
 
 #[cfg(test)]
