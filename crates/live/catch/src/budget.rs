@@ -11,7 +11,8 @@ use photofinish_sys::trace::thread_cpu_time;
 /// What may be spent before any time has passed, if the whole run earns so much.
 const ADVANCE: Duration = Duration::from_millis(50);
 
-/// The part that is spent. The rest is for what is not seen here: caches grown cold, threads that wait for one that is held.
+/// The part that is spent where the process needs its processors. The rest is for what is not seen here: caches grown cold,
+/// threads that wait for one that is held. Where processors are idle, there is always one for those.
 const SPENT: f64 = 0.8;
 
 /// What is saved before it is spent again.
@@ -23,9 +24,13 @@ pub(crate) struct Budget {
     processor_then: Duration,
     /// Processors' time earned per time that passes, beside the advance.
     rate: f64,
+    /// Only [`SPENT`] of it is.
+    is_careful: bool,
+    /// Earned until that was decided, and when.
+    before: Duration,
+    decided: Instant,
     is_resting: bool,
     rested: Option<Instant>,
-    advance: Duration,
     /// Spent before it began: reading the program.
     prepared: Duration,
     held: Duration,
@@ -45,19 +50,22 @@ impl Budget {
         duration: Duration,
         prepared: Duration,
     ) -> Budget {
-        let rate = SPENT * share.clamp(0.0, 1.0) * f64::from(processors.max(1));
+        let rate = share.clamp(0.0, 1.0) * f64::from(processors.max(1));
         let duration = duration.clamp(Duration::from_millis(1), Duration::from_secs(3600));
         let earned = duration.mul_f64(rate).saturating_sub(prepared);
         let advance = earned.min(ADVANCE);
         // What is there from the beginning, or was spent before, is not earned again.
         let rate = earned.saturating_sub(advance).div_f64(duration.as_secs_f64()).as_secs_f64();
+        let now = Instant::now();
         Budget {
-            began: Instant::now(),
+            began: now,
             processor_then: thread_cpu_time(),
             rate,
+            is_careful: false,
+            before: advance,
+            decided: now,
             is_resting: false,
             rested: None,
-            advance,
             prepared,
             held: Duration::ZERO,
             trapped: Duration::ZERO,
@@ -68,7 +76,18 @@ impl Budget {
 
     /// What a second earns.
     pub(crate) fn rate(&self) -> Duration {
-        Duration::from_secs_f64(self.rate)
+        Duration::from_secs_f64(self.spent_rate())
+    }
+
+    /// From now on the process needs its processors, or does not.
+    pub(crate) fn be_careful(&mut self, is_careful: bool) {
+        self.before = self.earned();
+        self.decided = Instant::now();
+        self.is_careful = is_careful;
+    }
+
+    fn spent_rate(&self) -> f64 {
+        if self.is_careful { SPENT * self.rate } else { self.rate }
     }
 
     pub(crate) fn trapped(&self) -> Duration {
@@ -135,7 +154,7 @@ impl Budget {
         }
         self.rested = Some(Instant::now());
         // A rate of nothing earns nothing: wait, and be asked again.
-        let pause = (debt + self.saving()).as_secs_f64() / self.rate.max(1e-6);
+        let pause = (debt + self.saving()).as_secs_f64() / self.spent_rate().max(1e-6);
         Some(Duration::from_secs_f64(pause.clamp(0.001, 1.0)))
     }
 
@@ -150,11 +169,11 @@ impl Budget {
     }
 
     fn saving(&self) -> Duration {
-        SAVING.min(Duration::from_secs_f64(self.rate / 8.0))
+        SAVING.min(Duration::from_secs_f64(self.spent_rate() / 8.0))
     }
 
     fn earned(&self) -> Duration {
-        self.elapsed().mul_f64(self.rate) + self.advance
+        self.before + self.decided.elapsed().mul_f64(self.spent_rate())
     }
 
     fn spent(&self) -> Duration {
@@ -172,10 +191,18 @@ mod tests {
         assert_eq!(budget.pause(), None, "the advance");
         budget.spend(Duration::from_millis(60));
         let pause = budget.pause().unwrap();
-        assert!(
-            pause > Duration::from_millis(300),
-            "10 ms at 1.6 % take more than half a second: {pause:?}"
-        );
+        assert!(pause > Duration::from_millis(300), "10 ms at 2 % take half a second: {pause:?}");
+    }
+
+    #[test]
+    fn what_was_earned_stays_when_less_is_earned_from_now_on() {
+        let mut budget = Budget::new(0.01, 2, Duration::from_secs(30), Duration::ZERO);
+        let (earned, rate) = (budget.earned(), budget.rate());
+        budget.be_careful(true);
+        assert!(budget.earned() >= earned);
+        assert!(budget.rate() < rate);
+        budget.be_careful(false);
+        assert_eq!(budget.rate(), rate);
     }
 
     #[test]

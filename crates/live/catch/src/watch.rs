@@ -218,7 +218,7 @@ impl<'a> Watch<'a> {
         is_time
     }
 
-    /// An idle process may be held longer.
+    /// An idle process may be held longer, and one that needs its processors gets more of them.
     fn look_at_load(&mut self) {
         /// Of a clock that ticks a hundred times a second (`USER_HZ`).
         const TICK: Duration = Duration::from_millis(10);
@@ -226,6 +226,7 @@ impl<'a> Watch<'a> {
         let ticks = process_ticks(self.tracer.pid()).unwrap_or(ticks_then);
         let busy = TICK * u32::try_from(ticks.saturating_sub(ticks_then)).unwrap_or(u32::MAX);
         let is_idle = busy * 8 < then.elapsed();
+        self.budget.be_careful(busy * 3 > then.elapsed() * self.processors);
         self.queue.longest = if is_idle { LONGEST.1 } else { LONGEST.0 };
         self.load = (Instant::now(), ticks);
     }
