@@ -89,7 +89,7 @@ impl Line {
             let channel = channel.clone();
             return if self.is_blocked() { Err(self.full()) } else { Ok(channel) };
         }
-        self.connected = None;
+        self.give_up();
         let refused = |cause: Cause| JobsError::Connect {
             broker: "RabbitMQ",
             place: self.place.clone(),
@@ -248,8 +248,17 @@ impl Line {
         self.done(doing, outcome)
     }
 
+    /// Ends the connection: dropped alone it would live as long as any channel of it, and keep the source.
+    fn give_up(&mut self) {
+        let Some((connection, _)) = self.connected.take() else { return };
+        tokio::spawn(async move {
+            // It may be dead, which is as good.
+            let _ = timeout(PATIENCE, connection.close(200, "given up".into())).await;
+        });
+    }
+
     pub(super) fn failed(&mut self, doing: &'static str, cause: Cause) -> JobsError {
-        self.connected = None;
+        self.give_up();
         JobsError::Ask { broker: "RabbitMQ", place: self.place.clone(), doing, cause }
     }
 
