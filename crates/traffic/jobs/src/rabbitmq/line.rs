@@ -17,7 +17,7 @@ use lapin::{
     Queue,
 };
 use std::time::Duration;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
 /// How long RabbitMQ may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,8 +42,6 @@ pub(super) struct Line {
     uri: AMQPUri,
     place: String,
     connected: Option<(Connection, Channel)>,
-    /// How many connections there were: what was begun on one ends with it.
-    epoch: u64,
 }
 
 /// What became of a job that was published.
@@ -54,7 +52,7 @@ impl Line {
         let mut uri: AMQPUri =
             url.parse().map_err(|cause: String| JobsError::Url { cause: cause.into() })?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
-        let mut line = Line { uri, place, connected: None, epoch: 0 };
+        let mut line = Line { uri, place, connected: None };
         line.channel().await?;
         Ok(line)
     }
@@ -75,21 +73,14 @@ impl Line {
         })
     }
 
-    /// Which connection this is; another number, another connection.
-    pub(super) fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
-    /// The channel for jobs, with confirms. A connection that the broker blocks is kept, and asked for nothing: its
-    /// client writes nothing more on it, not even that it ends, so another one would find the source taken.
+    /// The channel for jobs, with confirms.
     pub(super) async fn channel(&mut self) -> Result<Channel, JobsError> {
         if self.is_connected()
             && let Some((_, channel)) = &self.connected
         {
-            let channel = channel.clone();
-            return if self.is_blocked() { Err(self.full()) } else { Ok(channel) };
+            return Ok(channel.clone());
         }
-        self.give_up();
+        self.connected = None;
         let refused = |cause: Cause| JobsError::Connect {
             broker: "RabbitMQ",
             place: self.place.clone(),
@@ -109,7 +100,6 @@ impl Line {
         };
         let channel = connected.1.clone();
         self.connected = Some(connected);
-        self.epoch += 1;
         Ok(channel)
     }
 
@@ -190,26 +180,16 @@ impl Line {
         self.done("take a job", sent)
     }
 
-    /// When the broker must have confirmed what is sent now.
-    pub(super) fn deadline() -> Instant {
-        Instant::now() + PATIENCE
-    }
-
-    /// Whether what was published is in a queue now; all that was sent together has one deadline.
-    pub(super) async fn confirmed(
-        &mut self,
-        sent: Sent,
-        deadline: Instant,
-    ) -> Result<bool, JobsError> {
-        let outcome = timeout_at(deadline, sent).await;
+    /// Whether what was published is in a queue now.
+    pub(super) async fn confirmed(&mut self, sent: Sent) -> Result<bool, JobsError> {
+        let outcome = timeout(PATIENCE, sent).await;
         match self.done("confirm a job", outcome)? {
             Confirmation::Ack(returned) => Ok(returned.is_none()),
             Confirmation::Nack(_) | Confirmation::NotRequested => Ok(false),
         }
     }
 
-    /// The outcome of what was asked; after an error the next question has a connection of its own,
-    /// but where the broker is full.
+    /// The outcome of what was asked; after an error the next question has a connection of its own.
     pub(super) fn done<T>(
         &mut self,
         doing: &'static str,
@@ -218,7 +198,7 @@ impl Line {
         match outcome {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(cause)) => Err(self.failed(doing, cause.into())),
-            Err(_) if self.is_blocked() => Err(self.full()),
+            Err(_) if self.is_blocked() => Err(self.failed(doing, BLOCKED.into())),
             Err(late) => Err(self.failed(doing, late.into())),
         }
     }
@@ -226,16 +206,6 @@ impl Line {
     /// Whether the broker has said that it takes nothing just now (`connection.blocked`).
     fn is_blocked(&self) -> bool {
         self.connected.as_ref().is_some_and(|(connection, _)| connection.status().blocked())
-    }
-
-    /// Why nothing is asked of a broker just now.
-    fn full(&self) -> JobsError {
-        JobsError::Ask {
-            broker: "RabbitMQ",
-            place: self.place.clone(),
-            doing: "take jobs",
-            cause: BLOCKED.into(),
-        }
     }
 
     /// Waits for what is asked, not for ever.
@@ -248,17 +218,8 @@ impl Line {
         self.done(doing, outcome)
     }
 
-    /// Ends the connection: dropped alone it would live as long as any channel of it, and keep the source.
-    fn give_up(&mut self) {
-        let Some((connection, _)) = self.connected.take() else { return };
-        tokio::spawn(async move {
-            // It may be dead, which is as good.
-            let _ = timeout(PATIENCE, connection.close(200, "given up".into())).await;
-        });
-    }
-
     pub(super) fn failed(&mut self, doing: &'static str, cause: Cause) -> JobsError {
-        self.give_up();
+        self.connected = None;
         JobsError::Ask { broker: "RabbitMQ", place: self.place.clone(), doing, cause }
     }
 
