@@ -89,21 +89,20 @@ pub(crate) fn migrate_postgres(database: &Database, place: &StorePlace) -> Resul
 
 fn version_of_postgres(database: &Database, place: &StorePlace) -> Result<i64, StoreError> {
     let wrong = |cause: DatabaseError| StoreError::of("open", place, cause);
-    let number = |row: &Row| row.get::<i64>(0);
-    let tables = |named: &str| {
-        let sql = format!(
-            "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND {named}"
-        );
-        database.one(&sql, &[], number).map_err(wrong)
-    };
-    if tables("tablename = 'photofinish'")? == 0 {
-        // Of the names that ours have, and any other: a database, or a schema, of its own is asked for.
-        if tables("true")? != 0 {
+    // Both of one moment: another process may be making the tables, and half of that looks like a stranger's.
+    let tables = "SELECT count(*) FILTER (WHERE tablename = 'photofinish'), count(*) \
+                  FROM pg_catalog.pg_tables WHERE schemaname = current_schema()";
+    let both = |row: &Row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?));
+    match database.one(tables, &[], both).map_err(wrong)? {
+        (0, 0) => return Ok(0),
+        // A database, or a schema, of its own is asked for.
+        (0, _) => {
             let what = "it has tables of another program".to_owned();
             return Err(StoreError::Foreign { place: place.clone(), what });
         }
-        return Ok(0);
+        _ => {}
     }
+    let number = |row: &Row| row.get::<i64>(0);
     let version = database.one("SELECT version FROM photofinish", &[], number).map_err(wrong)?;
     not_newer(version, place)
 }
