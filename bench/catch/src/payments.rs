@@ -156,7 +156,7 @@ impl Figure {
         let time = Duration::from_secs(seconds);
         self.once(&normal, time, payments)?;
         self.once(&race, time, payments)?;
-        if self.mark < 1.0 {
+        if self.is_pace() {
             for _ in 0..3 {
                 let alone = self.once(&normal, time, payments)?;
                 self.normal.push(alone);
@@ -212,10 +212,15 @@ impl Figure {
         told.pointer(self.pointer).and_then(Value::as_f64).context("load told no such figure")
     }
 
+    /// More is better; of latency, less.
+    fn is_pace(&self) -> bool {
+        self.mark < 1.0
+    }
+
     /// Whether the median of the pairs is within the mark.
     pub(crate) fn is_well(&self) -> bool {
         let median = median(&self.with).unwrap_or(f64::NAN);
-        if self.mark < 1.0 { median >= self.mark } else { median <= self.mark }
+        if self.is_pace() { median >= self.mark } else { median <= self.mark }
     }
 }
 
@@ -257,7 +262,7 @@ impl Payments {
             self.figures.last().map_or(0, |figure| figure.with.len()),
         );
         for figure in &self.figures {
-            let plain = |value: f64| format!("{value:.*}", if figure.mark < 1.0 { 0 } else { 2 });
+            let plain = |value: f64| format!("{value:.*}", if figure.is_pace() { 0 } else { 2 });
             let (what, normal) = (figure.what, spread(&figure.normal, plain));
             let (with, race) = (spread(&figure.with, change), spread(&figure.race, change));
             table += &format!("| {what} | {normal} | {with} | {race} |\n");
