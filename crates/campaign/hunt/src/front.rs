@@ -14,7 +14,7 @@ use photofinish_proxy::plan::{self as proxy, Breaker, Canary, Forwarded, Listene
 use photofinish_proxy::{Event, Hooks, Proxy, StartError, Status};
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::net::TcpListener;
+use std::net::UdpSocket;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -126,9 +126,10 @@ fn proxy_plan(
     proxied: &Proxied,
     builds: &Builds<'_>,
 ) -> Result<proxy::Plan, HuntError> {
-    // `localhost` may be an address that this machine does not have, too.
+    // `localhost` may be an address that this machine does not have, too. To ask by listening would leave the port taken
+    // for a moment: a child that is being started just then has the socket as well, until it is another program.
     let addresses = plan.service.place.addresses()?;
-    let usable = addresses.iter().filter(|address| TcpListener::bind(address).is_ok());
+    let usable = addresses.iter().filter(|address| UdpSocket::bind((address.ip(), 0)).is_ok());
     let listen = usable.map(|address| Listener { address: *address, tls: None }).collect();
     let first = std::net::SocketAddr::from(([127, 0, 0, 1], plan.service.place.port));
     let defaults = proxy::Plan::new(first, upstream(builds.stable));
