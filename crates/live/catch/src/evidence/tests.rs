@@ -18,7 +18,7 @@ use crate::target::Target;
 /// A program to look at.
 fn program() -> (Running, Process) {
     let binary = build_go(workspace_root().join("corpus/shapes"), &BuildOptions::normal());
-    let running = Running::start(Command::new(binary).arg("mapstring"));
+    let running = Running::start(Command::new(binary).arg("plain"));
     running.wait_for_line(Duration::from_secs(60), "READY");
     let process = Process::open(running.pid()).unwrap();
     (running, process)
