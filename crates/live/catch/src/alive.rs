@@ -2,15 +2,16 @@
 //!
 //! A program has ten thousand places that touch memory and uses a few dozen. Two looks tell which, and neither holds
 //! anybody: the stacks of some goroutines, parked ones included, show code that comes back seldom (who sleeps between
-//! two loads of a configuration); a clock that samples running threads shows the hot code. What those functions
-//! call directly is alive, too. Start at [`alive`].
+//! two loads of a configuration) and keep functions to be called later; a clock that samples running threads shows the hot
+//! code. What those functions call directly is alive, too. Start at [`alive`].
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use photofinish_goprocess::{Glimpses, LinkAddr, Pace, Pc, Process, Range, RuntimeAddr};
+use photofinish_goprocess::{Glimpses, LinkAddr, Pace, Pc, Process};
 use photofinish_sys::threads;
 
+use crate::closures::{kept, values_at};
 use crate::decode::named_by;
 use crate::sites::code;
 
@@ -25,8 +26,6 @@ const MOST_THREADS: usize = 64;
 /// How far calls are followed, and how many functions that may give.
 const DEPTH: usize = 3;
 const MOST_FUNCTIONS: usize = 4000;
-/// Methods looked at of one type.
-const MOST_METHODS: usize = 8;
 
 /// Functions, by where they begin.
 #[derive(Debug, Default)]
@@ -44,10 +43,12 @@ pub(crate) fn alive(process: &Process) -> Alive {
     let mut found = Seen::default();
     sample(process, &mut found);
     let hot = found.known.clone();
-    for goroutine in process.some_goroutines(MOST_GOROUTINES).unwrap_or_default() {
+    let goroutines = process.some_goroutines(MOST_GOROUTINES).unwrap_or_default();
+    for goroutine in &goroutines {
         found.add_stack(process, &goroutine.stack);
     }
     let on_stacks = found.known.clone();
+    found.add_all(kept(process, &goroutines));
     for _ in 0..DEPTH {
         let callers: Vec<LinkAddr> = found.new.drain(..).collect();
         let mut taken = Vec::new();
@@ -56,9 +57,8 @@ pub(crate) fn alive(process: &Process) -> Alive {
         }
         taken.sort_unstable();
         taken.dedup();
-        for entry in called_by_value(process, &taken) {
-            found.add(entry);
-        }
+        taken.iter_mut().for_each(|at| *at = LinkAddr(*at).loaded(process.bias()).0);
+        found.add_all(values_at(process, &taken).functions);
     }
     Alive { hot, on_stacks, all: found.known }
 }
@@ -75,6 +75,10 @@ impl Seen {
         if self.known.len() < MOST_FUNCTIONS && self.known.insert(entry) {
             self.new.push(entry);
         }
+    }
+
+    fn add_all(&mut self, entries: Vec<LinkAddr>) {
+        entries.into_iter().for_each(|entry| self.add(entry));
     }
 
     fn add_stack(&mut self, process: &Process, stack: &[Pc]) {
@@ -101,31 +105,6 @@ impl Seen {
         }
         taken.extend(named);
     }
-}
-
-/// Functions that may be called through a value that the code names at one of these addresses: a `funcval`, whose first
-/// word is the function, or an `itab`, which has methods from its fourth word on (`runtime/runtime2.go` and
-/// `internal/abi/iface.go`, Go 1.21 to 1.27).
-fn called_by_value(process: &Process, named: &[u64]) -> Vec<LinkAddr> {
-    const WORDS: usize = 3 + MOST_METHODS;
-    let ranges =
-        |at: &u64| Range { address: LinkAddr(*at).loaded(process.bias()).0, len: 8 * WORDS };
-    let ranges: Vec<Range> = named.iter().map(ranges).collect();
-    let mut bytes = vec![0; 8 * WORDS * ranges.len()];
-    let Ok(was_read) = process.memory().read_many(&ranges, &mut bytes) else { return Vec::new() };
-    let function = |word: &[u8]| {
-        let at = RuntimeAddr(u64::from_le_bytes(word.try_into().ok()?)).linked(process.bias());
-        process.symbols().function_at(at).filter(|function| function.entry == at).map(|it| it.entry)
-    };
-    let mut found = Vec::new();
-    for (value, _) in bytes.chunks(8 * WORDS).zip(was_read).filter(|(_, was_read)| *was_read) {
-        let mut words = value.chunks(8).map(function);
-        match words.next().flatten() {
-            Some(entry) => found.push(entry),
-            None => found.extend(words.skip(2).map_while(|entry| entry)),
-        }
-    }
-    found
 }
 
 /// Samples threads for a moment.

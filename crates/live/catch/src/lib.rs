@@ -14,6 +14,7 @@ mod alive;
 mod budget;
 mod bulk;
 mod calls;
+mod closures;
 mod cold;
 mod decode;
 mod error;

@@ -65,7 +65,10 @@ impl Sites {
         let mut whose = Whose::default();
         for function in process.symbols().functions() {
             let name = function.name();
-            let Some((origin, is_shared_by_mistake)) = whose.of(&function) else { continue };
+            let Some((origin, is_shared_by_mistake)) = whose.of(process.symbols(), &function)
+            else {
+                continue;
+            };
             if plan.focus.as_deref().is_some_and(|part| !name.contains(part)) {
                 continue;
             }

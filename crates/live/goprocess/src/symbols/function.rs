@@ -1,7 +1,7 @@
 //! One function's record in the table: `_func` of `runtime/runtime2.go`, Go 1.21 to 1.27.
 
 use super::Symbols;
-use super::values::value_at;
+use super::values::{Values, value_at};
 use crate::LinkAddr;
 use crate::bytes::{i32_at, u8_at, u32_at};
 
@@ -89,6 +89,17 @@ impl<'a> Function<'a> {
         self.symbols.names.checked_add(usize::try_from(self.i32(NAME)?).ok()?)
     }
 
+    /// The first instructions of what is inlined into it, one for each stretch.
+    pub fn inlined(&self) -> impl Iterator<Item = LinkAddr> + use<'a> {
+        let table = self.pcdata(PCDATA_INLINED).and_then(|table| self.values(table));
+        let (entry, end) = (self.entry, self.end);
+        let values = Values::new(table.unwrap_or_default(), self.symbols.quantum);
+        values
+            .filter(|(_, _, index)| *index >= 0)
+            .filter_map(move |(start, _, _)| Some(LinkAddr(entry.0.checked_add(start)?)))
+            .take_while(move |pc| *pc < end)
+    }
+
     /// The innermost call inlined around `pc`.
     pub(super) fn inlined_at(&self, pc: LinkAddr) -> Option<Inlined> {
         let tree = self.funcdata(FUNCDATA_INLINED)?;
@@ -140,10 +151,13 @@ impl<'a> Function<'a> {
     }
 
     pub(crate) fn value(&self, table: u32, pc: LinkAddr) -> Option<i32> {
+        value_at(self.values(table)?, pc.0.checked_sub(self.entry.0)?, self.symbols.quantum)
+    }
+
+    /// The bytes of the table `table`, and all behind it.
+    fn values(&self, table: u32) -> Option<&'a [u8]> {
         let start = self.symbols.values.checked_add(usize::try_from(table).ok()?)?;
-        let bytes = self.symbols.table.get(start..)?;
-        value_at(bytes, pc.0.checked_sub(self.entry.0)?, self.symbols.quantum)
-            .filter(|_| table != 0)
+        self.symbols.table.get(start..).filter(|_| table != 0)
     }
 
     fn u32(&self, at: usize) -> Option<u32> {
