@@ -8,7 +8,8 @@ use crate::shelf::Shelf;
 use crate::source::Checkout;
 use crate::token::{Signer, Token};
 use crate::watched::Watching;
-use photofinish_store::{Choices, StoreError};
+use jiff::Timestamp;
+use photofinish_store::{Choices, Figure, StoreError, Totals};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -23,6 +24,7 @@ pub(crate) struct App {
     pub(crate) changes: watch::Receiver<u64>,
     pub(crate) checkout: Checkout,
     pub(crate) metrics: Arc<Metrics>,
+    started: Timestamp,
     pub(crate) token: Option<Token>,
     pub(crate) report_token: Option<Token>,
     pub(crate) signer: Signer,
@@ -45,6 +47,7 @@ impl App {
             changes: crate::changes::watch(&shelf)?,
             checkout: Checkout::new(settings.repository.clone(), settings.is_loopback()),
             metrics,
+            started: Timestamp::now(),
             signer: Signer::new(settings.token.as_ref()).map_err(start("signer"))?,
             token: settings.token.clone(),
             report_token: settings.report_token.clone(),
@@ -54,6 +57,11 @@ impl App {
             choices: Mutex::default(),
             shelf,
         })
+    }
+
+    /// What is counted of ourselves, beside what the store holds.
+    pub(crate) fn figures(&self, totals: &Totals) -> Vec<Figure> {
+        self.metrics.figures(self.started, totals, &self.intake)
     }
 
     /// What there is to filter by, some seconds old at most.
