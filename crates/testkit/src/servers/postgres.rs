@@ -160,7 +160,8 @@ fn run(program: &Path, folder: &Path, port: u16, options: &[&str]) -> Running {
             let said = running.output();
             let ready = said.contains("ready to accept connections");
             // A client that comes too early hears of something fatal, too.
-            let has_failed = |line: &str| line.contains("FATAL") && !line.contains("the database system is");
+            let has_failed =
+                |line: &str| line.contains("FATAL") && !line.contains("the database system is");
             (ready || said.lines().any(has_failed)).then_some(ready)
         });
         ready.then_some(running)
