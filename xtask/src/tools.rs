@@ -100,7 +100,7 @@ pub(crate) fn collector() {
     // Whole or not at all: a build that is cut off leaves nothing by that name.
     let unborn = program.with_extension("part");
     let built = command("go").is_ok_and(|mut go| {
-        go.args(["build", "-ldflags=-s -w", "-o"]).arg(&unborn).arg(".");
+        go.args(["build", "-buildvcs=false", "-ldflags=-s -w", "-o"]).arg(&unborn).arg(".");
         go.current_dir(source).status().is_ok_and(|status| status.success())
     });
     if built && let Err(cause) = std::fs::rename(&unborn, &program) {
