@@ -69,6 +69,7 @@ fn clippy() -> Result<Tally, String> {
 fn cargo_test() -> Result<Tally, String> {
     tools::brokers();
     tools::browser();
+    tools::collector();
     count(tools::cargo()?.args(["test", "--workspace", "--no-fail-fast"]), read_cargo)
 }
 

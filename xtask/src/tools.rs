@@ -89,6 +89,25 @@ pub(crate) fn browser() {
     }
 }
 
+/// The OpenTelemetry Collector that tests of `serve` send to, built if need be (a minute and a half); without it they say so.
+pub(crate) fn collector() {
+    let program = target_dir().join("servers/bin/otel-collector");
+    if program.is_file() || on_path("otel-collector") {
+        return;
+    }
+    println!("building an OpenTelemetry Collector");
+    let source = workspace_root().join("crates/testkit/otel");
+    // Whole or not at all: a build that is cut off leaves nothing by that name.
+    let unborn = program.with_extension("part");
+    let built = command("go").is_ok_and(|mut go| {
+        go.args(["build", "-buildvcs=false", "-ldflags=-s -w", "-o"]).arg(&unborn).arg(".");
+        go.current_dir(source).status().is_ok_and(|status| status.success())
+    });
+    if built && let Err(cause) = std::fs::rename(&unborn, &program) {
+        println!("cannot name {}: {cause}", program.display());
+    }
+}
+
 /// The NATS server that teams run now, built if need be (about a minute); what Debian has is years older.
 fn nats_server() -> bool {
     let folder = target_dir().join("servers/bin");

@@ -1,4 +1,4 @@
-//! Sightings on their way to another machine, on the disk until they are there.
+//! Sightings, and what campaigns came to, on their way to another machine: on the disk until they are there.
 //!
 //! For whoever has no spool of its own (`catch`, `proxy`, `hunt`). One file a batch, synced before it
 //! counts; one thread sends them in order and removes what was taken. A crash between the two sends
@@ -8,7 +8,9 @@
 //! Start at [`Outbox::put`].
 
 use photofinish_dashboard::client::Client;
-use photofinish_dashboard::wire::SightingJson;
+use photofinish_dashboard::wire::{CampaignJson, SightingJson};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -23,6 +25,10 @@ const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 /// How long the end of a process waits for the last ones.
 const LAST: Duration = Duration::from_secs(3);
+/// What a file ends in that has a campaign; all others have sightings.
+const CAMPAIGN: &str = ".campaign.json";
+/// A file that nobody finished for so long is what a killed process left.
+const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// A folder of sightings, and the thread that sends them.
 #[derive(Debug)]
@@ -39,6 +45,7 @@ impl Outbox {
     /// The outbox in `folder`, made if missing; what waits in it is sent from now on.
     pub(crate) fn open(folder: PathBuf, client: Client) -> io::Result<Outbox> {
         fs::create_dir_all(&folder)?;
+        sweep(&folder);
         let empty = Arc::new(AtomicBool::new(waiting(&folder)?.is_empty()));
         let (wake, woken) = channel();
         let courier =
@@ -60,8 +67,22 @@ impl Outbox {
         self.empty.load(Ordering::Acquire)
     }
 
+    /// Where it is.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Keeps `sightings` until they are sent.
     pub(crate) fn put(&self, sightings: &[SightingJson]) -> io::Result<()> {
+        self.keep(".json", sightings)
+    }
+
+    /// Keeps what a campaign came to until it is sent.
+    pub(crate) fn put_campaign(&self, campaign: &CampaignJson) -> io::Result<()> {
+        self.keep(CAMPAIGN, campaign)
+    }
+
+    fn keep(&self, ending: &str, what: &(impl Serialize + ?Sized)) -> io::Result<()> {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let name = format!(
             "{:020}-{}-{:06}",
@@ -70,10 +91,17 @@ impl Outbox {
             self.next.fetch_add(1, Ordering::Relaxed)
         );
         let unborn = self.folder.join(format!(".{name}"));
-        let mut file = File::create(&unborn)?;
-        file.write_all(&serde_json::to_vec(sightings)?)?;
-        file.sync_all()?;
-        fs::rename(&unborn, self.folder.join(format!("{name}.json")))?;
+        let write = || {
+            let mut file = File::create(&unborn)?;
+            file.write_all(&serde_json::to_vec(what)?)?;
+            file.sync_all()?;
+            fs::rename(&unborn, self.folder.join(format!("{name}{ending}")))
+        };
+        if let Err(cause) = write() {
+            // Half of it would keep others from the little room there is.
+            let _ = fs::remove_file(&unborn);
+            return Err(cause);
+        }
         File::open(&self.folder)?.sync_all()?;
         self.empty.store(false, Ordering::Release);
         if let Some(wake) = &*self.wake.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -170,19 +198,21 @@ impl Courier {
     }
 
     fn send(&mut self, path: &Path) -> Result<(), Option<Duration>> {
-        let sightings = fs::read(path)
-            .map_err(anyhow::Error::from)
-            .and_then(|bytes| Ok(serde_json::from_slice::<Vec<SightingJson>>(&bytes)?));
-        let sightings = match sightings {
-            Ok(sightings) => sightings,
+        let sent = if path.to_string_lossy().ends_with(CAMPAIGN) {
+            read::<CampaignJson>(path).map(|campaign| self.client.campaign(&campaign))
+        } else {
+            read::<Vec<SightingJson>>(path).map(|those| self.client.send(&those).map(drop))
+        };
+        let sent = match sent {
+            Ok(sent) => sent,
             Err(cause) => {
                 tracing::warn!("{} is set aside, it cannot be read: {cause}", path.display());
                 let _ = fs::rename(path, path.with_extension("unreadable"));
                 return Ok(());
             }
         };
-        match self.client.send(&sightings) {
-            Ok(_) => {
+        match sent {
+            Ok(()) => {
                 if std::mem::take(&mut self.was_away) {
                     tracing::info!("{} takes sightings again", self.client.url());
                 }
@@ -211,6 +241,21 @@ fn nap(woken: &Receiver<()>, wait: Duration) -> Result<(), ()> {
             Ok(()) if Instant::now() < until => {}
             Ok(()) | Err(RecvTimeoutError::Timeout) => return Ok(()),
             Err(RecvTimeoutError::Disconnected) => return Err(()),
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+    Ok(serde_json::from_slice(&fs::read(path)?)?)
+}
+
+/// Removes what killed processes did not finish writing.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_unborn = entry.file_name().to_string_lossy().starts_with('.');
+        let age = entry.metadata().and_then(|of| of.modified()).map(|at| at.elapsed());
+        if is_unborn && matches!(age, Ok(Ok(age)) if age > ABANDONED) {
+            let _ = fs::remove_file(entry.path());
         }
     }
 }

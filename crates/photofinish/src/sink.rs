@@ -9,7 +9,7 @@ use crate::outbox::Outbox;
 use anyhow::Context;
 use jiff::Timestamp;
 use photofinish_dashboard::client::Client;
-use photofinish_dashboard::wire::{BuildJson, RecordedJson, SightingJson};
+use photofinish_dashboard::wire::{BuildJson, CampaignJson, RecordedJson, SightingJson};
 use photofinish_model::Fingerprint;
 use photofinish_store::json::RaceJson;
 use photofinish_store::{Campaign, Job, NewSighting, OwnerRules, Source, Store, StorePlace};
@@ -64,10 +64,7 @@ impl StoreSink {
     /// Keeps what a campaign came to; its findings are known already.
     pub(crate) fn campaign(&mut self, campaign: &Campaign) -> anyhow::Result<()> {
         self.with(|store| Ok(store.record_campaign(campaign)?))?;
-        if let Some(remote) = &self.remote {
-            remote.client.campaign(&campaign.clone().into())?;
-        }
-        Ok(())
+        self.remote.as_ref().map_or(Ok(()), |remote| remote.campaign(&campaign.clone().into()))
     }
 
     /// Does something with the store, if there is one; after a failure it is opened anew next time.
@@ -152,7 +149,7 @@ impl Remote {
                 Err(error) => tracing::debug!("{:#}", anyhow::Error::from(error)),
             }
         }
-        outbox.put(&sightings).context("cannot keep sightings until they are sent")?;
+        outbox.put(&sightings).with_context(|| cannot_keep("sightings", outbox))?;
         let unknown = |sighted: &Sighted| Delivered {
             fingerprint: Fingerprint::of(&sighted.race),
             new: false,
@@ -161,6 +158,23 @@ impl Remote {
         };
         Ok(sighted.iter().map(unknown).collect())
     }
+
+    /// The same for what a campaign came to.
+    fn campaign(&self, campaign: &CampaignJson) -> anyhow::Result<()> {
+        let Some(outbox) = &self.outbox else { return Ok(self.client.campaign(campaign)?) };
+        // Behind its sightings, if they wait.
+        if outbox.is_empty() {
+            match self.client.campaign(campaign) {
+                Ok(()) => return Ok(()),
+                Err(error) => tracing::debug!("{:#}", anyhow::Error::from(error)),
+            }
+        }
+        outbox.put_campaign(campaign).with_context(|| cannot_keep("a campaign", outbox))
+    }
+}
+
+fn cannot_keep(what: &str, outbox: &Outbox) -> String {
+    format!("cannot keep {what} in {} until it can be sent", outbox.folder().display())
 }
 
 fn delivered(recorded: RecordedJson) -> Delivered {

@@ -1,6 +1,7 @@
 //! `cargo xtask soak serve-fleet [--processes 1000] [--reports 60] [--kills 10]`: a fleet that reports to one `serve`.
 //!
-//! Once with the findings in a file and once in a Postgres, each of them killed meanwhile; `bench/serve` does it.
+//! Once with the findings in a file and once in a Postgres, each of them killed meanwhile; `bench/serve` does it. It is
+//! `serve` that is put to the test, so the reporters are built as quickly as can be.
 
 use std::process::ExitCode;
 
@@ -14,10 +15,10 @@ use crate::tools;
 pub(super) fn serve_fleet(arguments: &[String]) -> Outcome {
     tools::brokers();
     let Some(photofinish) = tools::photofinish()? else { return Ok(ExitCode::FAILURE) };
-    if !run(tools::cargo()?.args(["build", "--release", "--package", "bench-serve"]))? {
+    if !run(tools::cargo()?.args(["build", "--package", "bench-serve"]))? {
         return Ok(ExitCode::FAILURE);
     }
-    let reporter = target_dir().join("release/bench-serve");
+    let reporter = target_dir().join("debug/bench-serve");
     let mut is_good = true;
     for place in [&[][..], &["--postgres"]] {
         let mut command = tools::command(&reporter)?;

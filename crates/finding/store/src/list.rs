@@ -1,7 +1,7 @@
 //! Findings a page at a time, without reading what each of them saw.
 //!
 //! One pass over the narrow rows finds what a [`Filter`] lets through, counts it by state and puts it in
-//! order; only the findings of the page are then read in full. So a page costs the same whether a
+//! order; only the findings of the page are then read in full (`summary`). So a page costs the same whether a
 //! finding was seen once or a million times. What is searched is written when a finding is recorded.
 //!
 //! Not here: whole findings (`read`). Start at [`Store::list`].
@@ -11,8 +11,9 @@ use crate::error::StoreError;
 use crate::filter::Filter;
 use crate::lifecycle::State;
 use crate::open::Store;
-use crate::read::{from_millis, json_error, state_at, unsigned, word};
+use crate::read::{state_at, unsigned, word};
 use crate::sighting::Source;
+use crate::summary::Summary;
 use jiff::Timestamp;
 use photofinish_model::{Fingerprint, Pattern};
 use std::cmp::Reverse;
@@ -79,35 +80,6 @@ pub struct Totals {
     pub findings: BTreeMap<State, u64>,
 }
 
-/// A finding in one line.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Summary {
-    /// Its id.
-    pub fingerprint: Fingerprint,
-    /// Where it stands; a mute that has run out counts as over.
-    pub state: State,
-    /// The functions at both ends.
-    pub title: String,
-    /// What sort of mistake it is.
-    pub pattern: Pattern,
-    /// Only `--light` builds have seen it.
-    pub light_only: bool,
-    /// Of the earliest sighting.
-    pub first_seen: Timestamp,
-    /// Of the latest sighting.
-    pub last_seen: Timestamp,
-    /// How often it was seen.
-    pub count: u64,
-    /// How often by whom.
-    pub sources: BTreeMap<Source, u64>,
-    /// The services it was seen in.
-    pub services: Vec<String>,
-    /// Teams or people.
-    pub owners: Vec<String>,
-    /// How often by the hour, as far back as was asked; hours without a sighting are left out.
-    pub activity: Vec<(Timestamp, u64)>,
-}
-
 impl Store {
     /// A page of the findings that `filter` lets through.
     ///
@@ -124,9 +96,8 @@ impl Store {
         }
         listing.total = keys.len() as u64;
         keys.sort_by_key(|key| key.rank(page.order));
-        for key in keys.iter().skip(page.offset).take(page.limit) {
-            listing.findings.push(self.summary(key, page.activity_since)?);
-        }
+        let shown: Vec<Key> = keys.into_iter().skip(page.offset).take(page.limit).collect();
+        listing.findings = self.summaries(shown, page.activity_since)?;
         Ok(listing)
     }
 
@@ -144,7 +115,8 @@ impl Store {
             .database
             .one(sql, values![fingerprint.as_str()], |row| row.get(0))
             .map_err(self.error("read"))?;
-        self.hours(id, since).map_err(self.error("read"))
+        let hours = self.hours(&[id], since).map_err(self.error("read"))?;
+        Ok(hours.into_iter().map(|(_, hour, count)| (hour, count)).collect())
     }
 
     /// What there is to choose from when filtering.
@@ -206,64 +178,16 @@ impl Store {
             .map(|(key, state)| Ok(Key { state: word(&state, &key.fingerprint)?, ..key }))
             .collect()
     }
-
-    fn summary(&self, key: &Key, since: Timestamp) -> Result<Summary, StoreError> {
-        let error = self.error("read");
-        let sql = "SELECT title, pattern, light_only, owners FROM finding WHERE id = ?1";
-        let (title, stored, light_only, owners) = self
-            .database
-            .one(sql, values![key.id], |row| {
-                let (pattern, owners): (String, String) = (row.get(1)?, row.get(3)?);
-                Ok((row.get(0)?, pattern, row.get(2)?, owners))
-            })
-            .map_err(&error)?;
-        let sources = self.seen(key.id, "source").map_err(&error)?;
-        let services = self.seen(key.id, "service").map_err(&error)?;
-        let source = |name: &str| word(name, &key.fingerprint);
-        Ok(Summary {
-            state: key.state,
-            title,
-            pattern: stored.parse().unwrap_or(Pattern::UnsynchronizedAccess),
-            light_only,
-            first_seen: from_millis(key.first_seen),
-            last_seen: from_millis(key.last_seen),
-            count: key.count,
-            sources: sources
-                .into_iter()
-                .map(|seen| Ok((source(&seen.name)?, seen.count)))
-                .collect::<Result<_, StoreError>>()?,
-            services: services.into_iter().map(|seen| seen.name).collect(),
-            owners: serde_json::from_str(&owners)
-                .map_err(|cause| json_error(&key.fingerprint, cause))?,
-            activity: self.hours(key.id, since).map_err(&error)?,
-            fingerprint: key.fingerprint.clone(),
-        })
-    }
-
-    fn hours(
-        &self,
-        finding: i64,
-        since: Timestamp,
-    ) -> Result<Vec<(Timestamp, u64)>, DatabaseError> {
-        self.database.rows(
-            "SELECT hour, count FROM activity WHERE finding = ?1 AND hour >= ?2 ORDER BY hour",
-            values![finding, since.as_millisecond() / HOUR],
-            |row| {
-                let hour: i64 = row.get(0)?;
-                Ok((from_millis(hour.saturating_mul(HOUR)), unsigned(row.get(1)?)))
-            },
-        )
-    }
 }
 
 /// What puts a finding in its place.
-struct Key {
-    id: i64,
-    fingerprint: Fingerprint,
-    state: State,
-    first_seen: i64,
-    last_seen: i64,
-    count: u64,
+pub(crate) struct Key {
+    pub(crate) id: i64,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) state: State,
+    pub(crate) first_seen: i64,
+    pub(crate) last_seen: i64,
+    pub(crate) count: u64,
 }
 
 impl Key {

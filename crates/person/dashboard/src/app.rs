@@ -8,12 +8,13 @@ use crate::shelf::Shelf;
 use crate::source::Checkout;
 use crate::token::{Signer, Token};
 use crate::watched::Watching;
-use photofinish_store::{Choices, StoreError};
+use jiff::Timestamp;
+use photofinish_store::{Choices, Figure, StoreError, Totals};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// How old the choices of the filters may be.
+/// How old the choices of the filters may be before they are found out again.
 const CHOICES_AGE: Duration = Duration::from_secs(5);
 
 /// Shared by all requests.
@@ -23,6 +24,7 @@ pub(crate) struct App {
     pub(crate) changes: watch::Receiver<u64>,
     pub(crate) checkout: Checkout,
     pub(crate) metrics: Arc<Metrics>,
+    started: Timestamp,
     pub(crate) token: Option<Token>,
     pub(crate) report_token: Option<Token>,
     pub(crate) signer: Signer,
@@ -45,6 +47,7 @@ impl App {
             changes: crate::changes::watch(&shelf)?,
             checkout: Checkout::new(settings.repository.clone(), settings.is_loopback()),
             metrics,
+            started: Timestamp::now(),
             signer: Signer::new(settings.token.as_ref()).map_err(start("signer"))?,
             token: settings.token.clone(),
             report_token: settings.report_token.clone(),
@@ -56,14 +59,38 @@ impl App {
         })
     }
 
-    /// What there is to filter by, some seconds old at most.
-    pub(crate) async fn choices(&self) -> Result<Arc<Choices>, StoreError> {
-        let known = self.choices.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((at, choices)) = known
-            && at.elapsed() < CHOICES_AGE
-        {
-            return Ok(choices);
+    /// What is counted of ourselves, beside what the store holds.
+    pub(crate) fn figures(&self, totals: &Totals) -> Vec<Figure> {
+        self.metrics.figures(self.started, totals, &self.intake)
+    }
+
+    /// What there is to filter by, as it was when somebody asked before: among a million sightings it takes longer to find
+    /// out than a page may, so nobody waits for it but the first.
+    pub(crate) async fn choices(self: &Arc<Self>) -> Result<Arc<Choices>, StoreError> {
+        let known = {
+            let mut known = self.choices.lock().unwrap_or_else(PoisonError::into_inner);
+            known.as_mut().map(|(at, choices)| {
+                let is_old = at.elapsed() >= CHOICES_AGE;
+                if is_old {
+                    // Others need not find out, too.
+                    *at = Instant::now();
+                }
+                (is_old, Arc::clone(choices))
+            })
+        };
+        let Some((is_old, choices)) = known else { return self.find_choices().await };
+        if is_old {
+            let app = Arc::clone(self);
+            tokio::spawn(async move {
+                if let Err(error) = app.find_choices().await {
+                    tracing::debug!("what there is to filter by was not found out: {error}");
+                }
+            });
         }
+        Ok(choices)
+    }
+
+    async fn find_choices(&self) -> Result<Arc<Choices>, StoreError> {
         let choices = Arc::new(self.shelf.with(|store| store.choices()).await?);
         let fresh = Some((Instant::now(), Arc::clone(&choices)));
         *self.choices.lock().unwrap_or_else(PoisonError::into_inner) = fresh;

@@ -1,9 +1,10 @@
-//! What we count of ourselves, and `/metrics` in the text format of Prometheus.
+//! What we count of ourselves: for `/metrics` in the text format of Prometheus, and for whoever passes it on.
 //!
 //! Labels are bounded: source, state, outcome, never a finding or a host.
 
 use crate::intake::Intake;
-use photofinish_store::{Source, State, Totals};
+use jiff::Timestamp;
+use photofinish_store::{Figure, FigureKind, Source, State, Totals};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,68 +28,113 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// All of it, with what the store holds.
-    pub(crate) fn text(&self, totals: &Totals, intake: &Intake) -> String {
-        let mut text = String::new();
-        family(&mut text, "findings", "gauge", "Findings by state.");
-        for state in State::ALL {
-            let count = totals.findings.get(state).copied().unwrap_or(0);
-            line(&mut text, "findings", &format!("{{state=\"{state}\"}}"), count);
-        }
-        family(&mut text, "sightings_total", "counter", "Sightings by who saw them.");
-        for source in Source::ALL {
-            let count = totals.sightings.get(source).copied().unwrap_or(0);
-            line(&mut text, "sightings_total", &format!("{{source=\"{source}\"}}"), count);
-        }
-        let help = "Sightings sent to this process, by what became of them.";
-        family(&mut text, "collector_sightings_total", "counter", help);
-        for (outcome, counter) in [
-            ("recorded", &self.recorded),
-            ("duplicate", &self.duplicates),
-            ("failed", &self.failed),
-        ] {
-            let labels = format!("{{outcome=\"{outcome}\"}}");
-            line(&mut text, "collector_sightings_total", &labels, read(counter));
-        }
-        let mut single = |name: &str, kind: &str, help: &str, value: u64| {
-            family(&mut text, name, kind, help);
-            line(&mut text, name, "", value);
+    /// All of it, counted since `start`, with what the store holds.
+    pub(crate) fn figures(
+        &self,
+        start: Timestamp,
+        totals: &Totals,
+        intake: &Intake,
+    ) -> Vec<Figure> {
+        let counted = FigureKind::CountedSince(start);
+        let of = |word, count: Option<&u64>| (word, count.copied().unwrap_or(0));
+        let figure = |name, kind, unit, help, points| Figure { name, help, unit, kind, points };
+        let single = |value: u64| vec![("", "", value)];
+        let labelled = |label, points: Vec<(&'static str, u64)>| {
+            points.into_iter().map(|(word, count)| (label, word, count)).collect()
         };
-        single(
-            "collector_pushed_back_total",
-            "counter",
-            "Requests with sightings that were told to come back later.",
-            read(&self.pushed_back),
-        );
-        single(
-            "collector_pending_bytes",
-            "gauge",
-            "Bytes of sightings that are being received or written.",
-            intake.pending() as u64,
-        );
-        single("http_requests_total", "counter", "Requests.", read(&self.requests));
-        single(
-            "http_refused_total",
-            "counter",
-            "Requests without the token, or sent by another site.",
-            read(&self.refused),
-        );
-        single("http_connections", "gauge", "Open connections.", read(&self.connections));
-        family(&mut text, "build_info", "gauge", "The version of photofinish.");
-        let labels = format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
-        line(&mut text, "build_info", &labels, 1);
-        text
+        let states = State::ALL.iter().map(|state| of(state.word(), totals.findings.get(state)));
+        let sources =
+            Source::ALL.iter().map(|source| of(source.word(), totals.sightings.get(source)));
+        let outcomes = vec![
+            ("recorded", read(&self.recorded)),
+            ("duplicate", read(&self.duplicates)),
+            ("failed", read(&self.failed)),
+        ];
+        vec![
+            figure(
+                "findings",
+                FigureKind::Gauge,
+                "{finding}",
+                "Findings by state.",
+                labelled("state", states.collect()),
+            ),
+            figure(
+                "sightings",
+                FigureKind::CountedAlways,
+                "{sighting}",
+                "Sightings by who saw them.",
+                labelled("source", sources.collect()),
+            ),
+            figure(
+                "collector.sightings",
+                counted,
+                "{sighting}",
+                "Sightings sent to this process, by what became of them.",
+                labelled("outcome", outcomes),
+            ),
+            figure(
+                "collector.pushed_back",
+                counted,
+                "{request}",
+                "Requests with sightings that were told to come back later.",
+                single(read(&self.pushed_back)),
+            ),
+            figure(
+                "collector.pending",
+                FigureKind::Gauge,
+                "By",
+                "Bytes of sightings that are being received or written.",
+                single(intake.pending() as u64),
+            ),
+            figure(
+                "http.requests",
+                counted,
+                "{request}",
+                "Requests.",
+                single(read(&self.requests)),
+            ),
+            figure(
+                "http.refused",
+                counted,
+                "{request}",
+                "Requests without the token, or sent by another site.",
+                single(read(&self.refused)),
+            ),
+            figure(
+                "http.connections",
+                FigureKind::Gauge,
+                "{connection}",
+                "Open connections.",
+                single(read(&self.connections)),
+            ),
+        ]
     }
+}
+
+/// `figures` and our version as Prometheus reads them.
+pub(crate) fn text(figures: &[Figure]) -> String {
+    let mut text = String::new();
+    for figure in figures {
+        let (kind, end) = match figure.kind {
+            FigureKind::Gauge => ("gauge", ""),
+            FigureKind::CountedSince(_) | FigureKind::CountedAlways => ("counter", "_total"),
+        };
+        let unit = if figure.unit == "By" { "_bytes" } else { "" };
+        let name = format!("photofinish_{}{unit}{end}", figure.name.replace('.', "_"));
+        let _ = writeln!(text, "# HELP {name} {}\n# TYPE {name} {kind}", figure.help);
+        for (label, word, value) in &figure.points {
+            let _ = match *label {
+                "" => writeln!(text, "{name} {value}"),
+                label => writeln!(text, "{name}{{{label}=\"{word}\"}} {value}"),
+            };
+        }
+    }
+    let name = "photofinish_build_info";
+    let _ = writeln!(text, "# HELP {name} The version of photofinish.\n# TYPE {name} gauge");
+    let _ = writeln!(text, "{name}{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
+    text
 }
 
 fn read(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
-}
-
-fn family(text: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(text, "# HELP photofinish_{name} {help}\n# TYPE photofinish_{name} {kind}");
-}
-
-fn line(text: &mut String, name: &str, labels: &str, value: u64) {
-    let _ = writeln!(text, "photofinish_{name}{labels} {value}");
 }

@@ -13,6 +13,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use photofinish_store::{Figure, StoreError};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -64,6 +65,12 @@ impl Server {
     pub fn url(&self) -> String {
         let scheme = if self.acceptor.is_some() { "https" } else { "http" };
         format!("{scheme}://{}/", self.address)
+    }
+
+    /// What tells the figures of `/metrics` at any time; may wait for the database.
+    pub fn figures(&self) -> impl Fn() -> Result<Vec<Figure>, StoreError> + Send + Sync + 'static {
+        let app = Arc::clone(&self.app);
+        move || Ok(app.figures(&app.shelf.with_now(|store| store.totals())?))
     }
 
     /// Answers until `stop` says true.

@@ -1,17 +1,16 @@
-//! A thread per receiver: looks for news, waits for more, sends, and moves on once it was taken.
+//! Findings for a receiver: looks for news, waits for more, sends, and moves on once it was taken.
 
+use crate::agent::{Refusal, agent, place, post};
 use crate::message::{Event, NAMED, body};
-use crate::settings::{Kind, Pace, Receiver, Settings};
+use crate::otlp;
+use crate::settings::{Kind, Pace, Receiver};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use photofinish_store::{News, Store, StoreError};
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 use ureq::Agent;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// Between two looks for news.
 const LOOK: Duration = Duration::from_millis(500);
@@ -20,83 +19,13 @@ const AT_ONCE: usize = 500;
 /// For one message.
 const EXCHANGE: Duration = Duration::from_secs(15);
 
-/// Tells everybody until it is dropped.
-#[derive(Debug)]
-pub struct Notifier {
-    threads: Vec<(Sender<()>, JoinHandle<()>)>,
-}
-
-/// Why nobody is told.
-#[derive(Debug, thiserror::Error)]
-pub enum NotifyError {
-    /// The findings cannot be opened.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A thread cannot be started.
-    #[error("cannot start the thread that tells {url}")]
-    Start {
-        /// Whom.
-        url: String,
-        /// Why.
-        #[source]
-        cause: std::io::Error,
-    },
-}
-
-/// Why a message was not taken.
-struct Refusal {
-    why: String,
-    /// How long to wait at least, if the receiver said.
-    pause: Option<Duration>,
-}
-
-impl Notifier {
-    /// Starts telling. A receiver that was never told of anything hears what happens from now on.
-    ///
-    /// # Errors
-    /// The findings cannot be opened, or a thread not be started.
-    pub fn start(settings: &Settings) -> Result<Notifier, NotifyError> {
-        let agent = agent();
-        let mut threads = Vec::new();
-        for receiver in &settings.receivers {
-            let mut store = Store::open(&settings.store)?;
-            let reader = reader(receiver);
-            let cursor = store.cursor(&reader)?;
-            let courier = Courier {
-                store,
-                agent: agent.clone(),
-                receiver: receiver.clone(),
-                page: settings.page.clone(),
-                pace: settings.pace,
-                reader,
-                cursor,
-            };
-            let (stop, stopped) = channel();
-            let thread = std::thread::Builder::new()
-                .name("notify".to_owned())
-                .spawn(move || courier.run(&stopped))
-                .map_err(|cause| NotifyError::Start { url: place(&receiver.url), cause })?;
-            threads.push((stop, thread));
-        }
-        Ok(Notifier { threads })
-    }
-}
-
-impl Drop for Notifier {
-    fn drop(&mut self) {
-        for (stop, thread) in self.threads.drain(..) {
-            drop(stop);
-            if thread.join().is_err() {
-                tracing::warn!("a thread that tells of findings had ended before");
-            }
-        }
-    }
-}
-
-struct Courier {
+/// The thread's side.
+pub(crate) struct Courier {
     store: Store,
     agent: Agent,
     receiver: Receiver,
+    /// Where messages go.
+    url: String,
     page: Option<String>,
     pace: Pace,
     reader: String,
@@ -105,7 +34,21 @@ struct Courier {
 }
 
 impl Courier {
-    fn run(mut self, stopped: &std::sync::mpsc::Receiver<()>) {
+    /// For a receiver; one that was never told of anything hears what happens from now on.
+    pub(crate) fn new(
+        mut store: Store,
+        receiver: Receiver,
+        url: String,
+        page: Option<String>,
+        pace: Pace,
+    ) -> Result<Courier, StoreError> {
+        let reader = reader(&receiver);
+        let cursor = store.cursor(&reader)?;
+        Ok(Courier { store, agent: agent(EXCHANGE), receiver, url, page, pace, reader, cursor })
+    }
+
+    /// Tells until somebody stops it.
+    pub(crate) fn run(mut self, stopped: &std::sync::mpsc::Receiver<()>) {
         let nap =
             |length| matches!(stopped.recv_timeout(length), Err(RecvTimeoutError::Disconnected));
         let mut retry = self.pace.first_retry;
@@ -120,10 +63,7 @@ impl Courier {
                     match self.tell() {
                         Ok(()) => {
                             if std::mem::take(&mut was_refused) {
-                                tracing::info!(
-                                    "{} takes messages again",
-                                    place(&self.receiver.url)
-                                );
+                                tracing::info!("{} takes messages again", place(&self.url));
                             }
                             retry = self.pace.first_retry;
                             self.pace.every
@@ -132,7 +72,7 @@ impl Courier {
                             if !std::mem::replace(&mut was_refused, true) {
                                 tracing::warn!(
                                     "{} was not told, trying again: {}",
-                                    place(&self.receiver.url),
+                                    place(&self.url),
                                     refusal.why
                                 );
                             }
@@ -173,7 +113,7 @@ impl Courier {
 
     /// Sends what there is as one message, or the first part of it.
     fn tell(&mut self) -> Result<(), Refusal> {
-        let trouble = |error: StoreError| Refusal { why: error.to_string(), pause: None };
+        let trouble = |error: StoreError| Refusal::because(error);
         let news = self.store.news(self.cursor, AT_ONCE).map_err(trouble)?;
         let Some(mut last) = news.last().map(|news| news.id) else { return Ok(()) };
         let mut events = self.events(news).map_err(trouble)?;
@@ -219,14 +159,9 @@ impl Courier {
         let now = Timestamp::now();
         let value = body(self.receiver.kind, events, more, self.page.as_deref(), now);
         let text = value.to_string();
-        let url = match self.receiver.kind {
-            Kind::Otlp => crate::otlp::logs_url(&self.receiver.url),
-            _ => self.receiver.url.clone(),
-        };
         let mut request = self
             .agent
-            .post(&url)
-            .header("content-type", "application/json")
+            .post(&self.url)
             .header("idempotency-key", format!("photofinish-{}-{last}", self.cursor));
         if let Some(secret) = &self.receiver.secret {
             let at = now.as_second().to_string();
@@ -234,15 +169,13 @@ impl Courier {
                 .header("x-photofinish-signature", format!("v1={}", sign(&secret.0, &at, &text)))
                 .header("x-photofinish-timestamp", at);
         }
-        let answer = request
-            .send(text.as_bytes())
-            .map_err(|cause| Refusal { why: cause.to_string(), pause: None })?;
-        if answer.status().is_success() {
-            return Ok(());
+        let answer = post(request, &text)?;
+        if self.receiver.kind == Kind::Otlp
+            && let Some(what) = otlp::left_out(&answer)
+        {
+            tracing::warn!("{} took findings in part: {what}", place(&self.url));
         }
-        let wait = answer.headers().get("retry-after").and_then(|wait| wait.to_str().ok());
-        let pause = wait.and_then(|wait| wait.parse().ok()).map(Duration::from_secs);
-        Err(Refusal { why: format!("it answered {}", answer.status()), pause })
+        Ok(())
     }
 }
 
@@ -263,42 +196,13 @@ fn reader(receiver: &Receiver) -> String {
     format!("webhook {}", hex(&digest[..8]))
 }
 
-/// The part of an address that may be told.
-fn place(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = host.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{host}/…")
-}
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn agent() -> Agent {
-    let native = rustls_native_certs::load_native_certs();
-    let roots = native.certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .timeout_global(Some(EXCHANGE))
-        .user_agent(concat!("photofinish/", env!("CARGO_PKG_VERSION")))
-        .tls_config(TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots))).build())
-        .build()
-        .into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_is_told_without_its_secrets() {
-        assert_eq!(
-            place("https://me:pw@hooks.slack.com/services/T0/B0/x?a"),
-            "https://hooks.slack.com/…"
-        );
-    }
 
     #[test]
     fn a_signature_covers_the_time_and_the_text() {

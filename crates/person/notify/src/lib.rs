@@ -1,4 +1,4 @@
-//! Tells others of new and regressed findings: a signed webhook, Slack, Alertmanager, OpenTelemetry.
+//! Tells others of new and regressed findings: a signed webhook, Slack, Alertmanager, OpenTelemetry, which is told figures, too.
 //!
 //! In: the history of findings, whoever wrote it. Out: HTTP requests. Each receiver has a thread and a
 //! cursor in the history that moves once the receiver has taken what it was sent; so one that is away
@@ -9,10 +9,14 @@
 
 #![forbid(unsafe_code)]
 
+mod agent;
 mod courier;
+mod figures;
 mod message;
+mod notifier;
 mod otlp;
 mod settings;
 
-pub use courier::{Notifier, NotifyError};
+pub use figures::{Figures, Instance, Read};
+pub use notifier::{Notifier, NotifyError};
 pub use settings::{Kind, Pace, Receiver, Secret, Settings};

@@ -30,7 +30,7 @@ pub(crate) fn body(
         Kind::Generic => generic(events, more, page),
         Kind::Slack => slack(events, page),
         Kind::Alertmanager => alerts(events, page, now),
-        Kind::Otlp => otlp::logs(events, page, now),
+        Kind::Otlp => otlp::logs::logs(events, page, now),
     }
 }
 

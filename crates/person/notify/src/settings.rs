@@ -39,7 +39,8 @@ pub enum Kind {
     Slack,
     /// `/api/v2/alerts` of Alertmanager.
     Alertmanager,
-    /// OpenTelemetry: a log record each, to whoever takes OTLP over HTTP.
+    /// OpenTelemetry: a log record each, and figures, to whoever takes OTLP over HTTP. An address that ends in `/v1/logs`
+    /// or `/v1/metrics` gets one of them only.
     Otlp,
 }
 
@@ -58,6 +59,8 @@ pub struct Pace {
     pub first_retry: Duration,
     /// Between two tries at most.
     pub last_retry: Duration,
+    /// Between two messages with figures.
+    pub metrics_every: Duration,
 }
 
 impl Default for Pace {
@@ -67,6 +70,7 @@ impl Default for Pace {
             every: Duration::from_secs(30),
             first_retry: Duration::from_secs(2),
             last_retry: Duration::from_secs(300),
+            metrics_every: Duration::from_secs(60),
         }
     }
 }

@@ -6,6 +6,7 @@ use photofinish_notify::{Kind, Pace, Receiver, Secret, Settings};
 use photofinish_store::StorePlace;
 use serde::Deserialize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Who is told, and how often.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -21,6 +22,8 @@ pub(crate) struct NotifyConfig {
     pub(crate) first_retry: Option<Span>,
     /// Between two tries at most.
     pub(crate) last_retry: Option<Span>,
+    /// Between two messages with figures, to OpenTelemetry.
+    pub(crate) metrics_every: Option<Span>,
     /// Who is told.
     pub(crate) webhook: Vec<WebhookConfig>,
 }
@@ -80,6 +83,9 @@ impl Config {
                 every: span(own.every, usual.every),
                 first_retry: span(own.first_retry, usual.first_retry),
                 last_retry: span(own.last_retry, usual.last_retry),
+                // Never without a pause.
+                metrics_every: span(own.metrics_every, usual.metrics_every)
+                    .max(Duration::from_millis(100)),
             },
         }))
     }

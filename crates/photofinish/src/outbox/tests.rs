@@ -6,7 +6,7 @@ use photofinish_dashboard::{Server, Settings};
 use photofinish_model::{Access, Detector, Frame, Kind, Op, Race, Stack};
 use photofinish_store::{Filter, Store};
 use photofinish_supervise::{Sighted, Sink};
-use photofinish_testkit::{free_port, temp_dir, wait_until};
+use photofinish_testkit::{fill_disk, free_port, on_small_disk, temp_dir, wait_until};
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
@@ -100,4 +100,56 @@ fn what_a_process_left_is_sent_by_the_next_one() {
     let _next = sink(folder.path(), listen);
     wait_until(LONG, "it to arrive", || counted(folder.path()) == 1);
     assert!(outbox.join("0-torn.unreadable").exists());
+}
+
+#[test]
+fn a_full_disk_refuses_says_so_and_loses_nothing_that_it_took() {
+    let me = "outbox::tests::a_full_disk_refuses_says_so_and_loses_nothing_that_it_took";
+    on_small_disk(me, "1m", |disk| {
+        let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let mut sink = sink(disk, listen);
+        sink.deliver(&[sighted("before")]).unwrap();
+        let ballast = fill_disk(disk);
+        for _ in 0..20 {
+            let error = sink.deliver(&[sighted("full")]).unwrap_err();
+            let said = format!("{:#}", anyhow::Error::from(error));
+            assert!(said.contains("No space left on device") && said.contains("outbox"), "{said}");
+        }
+        let names = fs::read_dir(disk.join("outbox")).unwrap();
+        let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names.len(), 2, "the lock and what it took: {names:?}");
+        // Sent from the full disk, what it took makes room for what it refused.
+        let elsewhere = temp_dir();
+        let _serving = Serving::start(elsewhere.path(), listen);
+        wait_until(LONG, "it to arrive", || counted(elsewhere.path()) == 1);
+        wait_until(LONG, "the rest to be taken", || sink.deliver(&[sighted("full")]).is_ok());
+        drop(ballast);
+        wait_until(LONG, "all to arrive", || counted(elsewhere.path()) == 2);
+    });
+}
+
+#[test]
+fn what_a_campaign_came_to_waits_behind_its_sightings() {
+    let folder = temp_dir();
+    let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let mut sink = sink(folder.path(), listen);
+    sink.deliver(&[sighted("a")]).unwrap();
+    let now = jiff::Timestamp::now();
+    let campaign = photofinish_store::Campaign {
+        id: "hunt/here/7".to_owned(),
+        kind: "hunt".to_owned(),
+        service: "api".to_owned(),
+        host: "pod-1".to_owned(),
+        started: now,
+        ended: now,
+        found: Vec::new(),
+        figures: vec![("requests".to_owned(), "12".to_owned())],
+    };
+    sink.campaign(&campaign).unwrap();
+    assert_eq!(waiting(&folder.path().join("outbox")).unwrap().len(), 2);
+    let _serving = Serving::start(folder.path(), listen);
+    let store = || Store::open(folder.path().join("findings.db")).unwrap();
+    wait_until(LONG, "it to arrive", || store().campaigns(0, 9).unwrap().0 == 1);
+    assert_eq!(counted(folder.path()), 1);
+    assert_eq!(store().campaigns(0, 9).unwrap().1[0].figures, campaign.figures);
 }

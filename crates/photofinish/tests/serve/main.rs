@@ -7,6 +7,7 @@ mod browser;
 mod collector;
 mod hostile;
 mod notify;
+mod otlp;
 mod pages;
 mod senders;
 mod support;

@@ -12,12 +12,12 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 /// Somebody who is told, and refuses the first few messages.
-struct Receiver {
+pub(crate) struct Receiver {
     heard: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
 impl Receiver {
-    fn start(port: u16, mut refusals: usize) -> Receiver {
+    pub(crate) fn start(port: u16, mut refusals: usize) -> Receiver {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let written = Arc::clone(&heard);
@@ -48,8 +48,17 @@ impl Receiver {
         Receiver { heard }
     }
 
+    /// The first message to an address, once it is there.
+    pub(crate) fn wait_for_one_to(&self, path: &str) -> (String, Value) {
+        let line = format!("POST {path} HTTP/1.1\r\n");
+        wait_for(LONG, &line, || {
+            let heard = self.heard.lock().unwrap();
+            heard.iter().find(|(head, _)| head.starts_with(&line)).cloned()
+        })
+    }
+
     /// The messages, once there are so many.
-    fn wait_for(&self, n: usize) -> Vec<(String, Value)> {
+    pub(crate) fn wait_for(&self, n: usize) -> Vec<(String, Value)> {
         wait_for(LONG, "messages", || {
             let heard = self.heard.lock().unwrap();
             (heard.len() >= n).then(|| heard.clone())
@@ -58,15 +67,15 @@ impl Receiver {
 }
 
 /// A configuration with one webhook, in short times.
-fn configure(service: &Service, webhook: &str) {
+pub(crate) fn configure(service: &Service, webhook: &str) {
     let text = format!(
         "[notify]\npage = \"https://findings.example\"\ngroup = \"200ms\"\nevery = \"100ms\"\n\
-         first_retry = \"50ms\"\nlast_retry = \"200ms\"\n\n[[notify.webhook]]\n{webhook}\n"
+         first_retry = \"50ms\"\nlast_retry = \"200ms\"\nmetrics_every = \"300ms\"\n\n[[notify.webhook]]\n{webhook}\n"
     );
     std::fs::write(service.path("photofinish.toml"), text).unwrap();
 }
 
-fn see(service: &Service, name: &str, build: &str) {
+pub(crate) fn see(service: &Service, name: &str, build: &str) {
     let names = [format!("main.get{name}"), format!("main.set{name}")];
     let race = service.race([&names[0], &names[1]], "cache.go", [6, 11]);
     let now = jiff::Timestamp::now();
@@ -74,7 +83,7 @@ fn see(service: &Service, name: &str, build: &str) {
     record(&mut service.open(), &key, &race, Source::Canary, build, now);
 }
 
-fn header<'a>(head: &'a str, name: &str) -> &'a str {
+pub(crate) fn header<'a>(head: &'a str, name: &str) -> &'a str {
     head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap()
 }
 
@@ -225,31 +234,4 @@ fn alertmanager_hears_of_the_beginning_and_of_the_end() {
     assert_eq!(ended["labels"], alert["labels"]);
     let end: jiff::Timestamp = ended["endsAt"].as_str().unwrap().parse().unwrap();
     assert!(end <= jiff::Timestamp::now(), "{ended}");
-}
-
-#[test]
-fn an_opentelemetry_collector_gets_a_log_record_of_the_service_that_raced() {
-    let service = Service::new();
-    let port = free_port();
-    configure(&service, &format!("kind = \"otlp\"\nurl = \"http://127.0.0.1:{port}\""));
-    let receiver = Receiver::start(port, 1);
-    let _served = service.serve(&[]);
-    see(&service, "Fresh", "v1");
-    let (head, told) = &receiver.wait_for(1)[0];
-    assert!(head.starts_with("POST /v1/logs HTTP/1.1\r\n"), "{head}");
-    assert_eq!(header(head, "content-type"), "application/json");
-    let of = &told["resourceLogs"][0];
-    let resource = of["resource"]["attributes"].as_array().unwrap();
-    let value = |attributes: &[Value], key: &str| {
-        attributes.iter().find(|one| one["key"] == key).unwrap()["value"]["stringValue"].clone()
-    };
-    assert_eq!(value(resource, "service.name"), "payments");
-    assert_eq!(value(resource, "service.version"), "v1");
-    let record = &of["scopeLogs"][0]["logRecords"][0];
-    assert_eq!(record["eventName"], "photofinish.finding.new");
-    assert_eq!(record["body"]["stringValue"], "main.getFresh ↔ main.setFresh");
-    assert!(record["timeUnixNano"].as_str().unwrap().parse::<u64>().is_ok(), "{record}");
-    let attributes = record["attributes"].as_array().unwrap();
-    let link = value(attributes, "url.full");
-    assert!(link.as_str().unwrap().starts_with("https://findings.example/findings/"), "{link}");
 }

@@ -4,11 +4,13 @@
 //! it may. Nothing a machine runs already is touched.
 
 mod nats;
+mod otel;
 mod postgres;
 mod rabbitmq;
 mod redis;
 
 pub use nats::NatsServer;
+pub use otel::OtelCollector;
 pub use postgres::PostgresServer;
 pub use rabbitmq::RabbitServer;
 pub use redis::RedisServer;

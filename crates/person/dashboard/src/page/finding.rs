@@ -2,7 +2,7 @@
 
 use super::decide::decide;
 use super::list::state;
-use super::words::{ago, counted, minute, number, sentence, spaced};
+use super::words::{ago, counted, minute, number, sentence, spaced, when};
 use super::{Frame, layout, plot, stack};
 use crate::routes::{DAYS, DecisionJson};
 use crate::source::Excerpt;
@@ -105,8 +105,8 @@ fn facts(frame: &Frame, shown: &Shown) -> Markup {
         div.summary {
             dl {
                 div { dt { "Seen" } dd { (counted(finding.count, "time")) } }
-                div { dt { "Last" } dd { (ago(finding.last_seen, frame.now)) } }
-                div { dt { "First" } dd { (ago(finding.first_seen, frame.now)) } }
+                div { dt { "Last" } dd { (when(finding.last_seen, frame.now)) } }
+                div { dt { "First" } dd { (when(finding.first_seen, frame.now)) } }
                 div { dt { "By" } dd { (sources.join(", ")) } }
                 div { dt { (if finding.owners.len() > 1 { "Owners" } else { "Owner" }) } dd {
                     @if finding.owners.is_empty() { "nobody yet" } @else { (finding.owners.join(", ")) }
@@ -161,7 +161,7 @@ fn history(frame: &Frame, finding: &Finding) -> Markup {
         ol.history {
             @for change in finding.history.iter().rev() {
                 li {
-                    p { (state(change.to)) " " (ago(change.at, frame.now))
+                    p { (state(change.to)) " " (when(change.at, frame.now))
                         @if let Some(by) = &change.by { " by " strong { (by) } } }
                     @if !change.why.is_empty() { p.why { (change.why) } }
                 }

@@ -22,6 +22,10 @@ use crate::reply::Trouble;
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
+/// What one can go to from anywhere.
+const PAGES: &[(&str, &str)] =
+    &[("/findings", "Findings"), ("/variants", "Variants"), ("/campaigns", "Campaigns")];
+
 /// What every page needs to know.
 pub(crate) struct Frame {
     pub(crate) now: Timestamp,
@@ -50,9 +54,9 @@ fn layout(title: &str, frame: Option<&Frame>, main: &Markup) -> Markup {
                 header.top {
                     nav aria-label="Pages" {
                         a.brand href="/findings" { "photofinish" }
-                        a href="/findings" { "Findings" }
-                        a href="/variants" { "Variants" }
-                        a href="/campaigns" { "Campaigns" }
+                        @for (address, name) in PAGES {
+                            a href=(address) aria-current=[(*name == title).then_some("page")] { (name) }
+                        }
                     }
                     @if let Some(frame) = frame {
                         p.live id="live" { "Updates when you reload" }

@@ -1,8 +1,9 @@
 //! How stable, canary, mirrors and workers do at the moment.
 
-use super::words::{number, sentence};
+use super::words::{ago, number, sentence};
 use super::{Frame, layout, plot};
 use crate::watched::{Known, WatchedKind, variants as variants_of};
+use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -21,8 +22,14 @@ pub(crate) fn variants(frame: &Frame, known: &[Known]) -> Markup {
                 section {
                     h2 { (match one.kind { WatchedKind::Proxy => "Proxy ", WatchedKind::Queue => "Queue " }) (one.name) }
                     @match (&one.latest, one.kind) {
-                        (Err(why), _) => p.wrong { "It does not answer: " (why) },
-                        (Ok(status), WatchedKind::Proxy) => (proxy(one, status)),
+                        (Err(why), WatchedKind::Proxy) => {
+                            p.wrong { "It does not answer: " (why) }
+                            p.help {
+                                "This has to be the address of its figures, which it says at its start, not the one that callers use."
+                            }
+                        }
+                        (Err(why), WatchedKind::Queue) => p.wrong { "It does not answer: " (why) },
+                        (Ok(status), WatchedKind::Proxy) => (proxy(one, status, frame.now)),
                         (Ok(status), WatchedKind::Queue) => (queue(one, status)),
                     }
                 }
@@ -32,7 +39,9 @@ pub(crate) fn variants(frame: &Frame, known: &[Known]) -> Markup {
     layout("Variants", Some(frame), &main)
 }
 
-fn proxy(known: &Known, status: &Value) -> Markup {
+fn proxy(known: &Known, status: &Value, now: Timestamp) -> Markup {
+    let uptime = i64::try_from(whole(&status["uptime_s"])).unwrap_or(0);
+    let started = now.checked_sub(SignedDuration::from_secs(uptime)).unwrap_or(now);
     html! {
         table.findings.figures {
             caption.sr { "Variants of " (known.name) }
@@ -62,7 +71,7 @@ fn proxy(known: &Known, status: &Value) -> Markup {
             @let objective = &status["objective"];
             "What callers saw without the canary's part: " (number(whole(&objective["requests"])))
             " answers, p99 " (latency(objective, "p99")) ". Latencies are since the proxy started, "
-            (number(whole(&status["uptime_s"]))) " s ago."
+            (ago(started, now)) "."
         }
     }
 }

@@ -8,6 +8,13 @@ pub(super) fn ago(at: Timestamp, now: Timestamp) -> Markup {
     html! { time datetime=(at) title=(minute(at)) { (distance(at, now)) } }
 }
 
+/// `2026-11-21 10:15 UTC, 3 h ago`: to be compared with what else happened then, where nobody points at it.
+pub(super) fn when(at: Timestamp, now: Timestamp) -> Markup {
+    let seconds = now.as_second() - at.as_second();
+    let is_recent = (-59..=2_591_999).contains(&seconds);
+    html! { time datetime=(at) { (minute(at)) @if is_recent { ", " (distance(at, now)) } } }
+}
+
 /// `2026-11-21 10:15 UTC`.
 pub(super) fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()

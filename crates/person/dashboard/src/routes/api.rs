@@ -3,6 +3,7 @@
 use super::body;
 use crate::app::App;
 use crate::intake::IntakeError;
+use crate::metrics;
 use crate::query::ListQuery;
 use crate::reply::{Reply, Trouble, answer, json};
 use crate::wire::{BuildJson, RecordedJson, SightingJson, StateJson, Understood};
@@ -77,7 +78,7 @@ pub(super) async fn state(State(app): State<Arc<App>>, Path(id): Path<String>) -
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Reply {
     match app.shelf.with(|store| store.totals()).await {
         Ok(totals) => {
-            let text = app.metrics.text(&totals, &app.intake);
+            let text = metrics::text(&app.figures(&totals));
             answer(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
         }
         Err(error) => Trouble::from(error).json(),

@@ -187,14 +187,15 @@ impl InspectArgs {
 fn deadlocks(args: &InspectArgs, subject: &Subject) -> anyhow::Result<ExitStatus> {
     let found = subject.deadlocks()?;
     let (look, deadlocks) = (found.look(), found.deadlocks());
-    if args.record {
-        record::record(args, subject, deadlocks.races(look))?;
-    }
     let limit = args.limit.unwrap_or(usize::MAX);
+    // First: it is seen even where it cannot be recorded.
     let printed = match args.format {
         Format::Json => json::deadlocks(deadlocks, limit),
         _ => views::deadlocks(look, deadlocks, limit),
     };
+    if args.record {
+        record::record(args, subject, deadlocks.races(look))?;
+    }
     printed.or_else(enough)?;
     Ok(if deadlocks.is_empty() { ExitStatus::Success } else { ExitStatus::Found })
 }

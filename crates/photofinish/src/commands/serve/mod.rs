@@ -9,12 +9,13 @@ use crate::output::error::hinted;
 use crate::signal::on_first_interrupt;
 use anyhow::Context;
 use photofinish_dashboard::{ServeError, Server, Settings, Tls, Token};
-use photofinish_notify::Notifier;
-use photofinish_store::{OwnerRules, Repository};
+use photofinish_notify::{Figures, Instance, Notifier};
+use photofinish_store::{OwnerRules, Repository, StoreError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A dashboard, to be imported.
 const GRAFANA: &str = include_str!("../../../../../docs/grafana.json");
@@ -88,7 +89,8 @@ pub(crate) fn serve(args: ServeArgs) -> anyhow::Result<ExitStatus> {
         on_first_interrupt(move || {
             stopper.send_replace(true);
         })?;
-        let notifier = notify.as_ref().map(Notifier::start).transpose()?;
+        let notifier =
+            notify.map(|notify| Notifier::start(&notify, &figures(&server))).transpose()?;
         announce(&server, &settings);
         server.run(stop).await;
         drop(notifier);
@@ -150,6 +152,21 @@ fn settings(args: ServeArgs, config: &Config, place: Place) -> anyhow::Result<Se
     }
     settings.owner_rules = OwnerRules::load(folder);
     Ok(settings)
+}
+
+/// What `/metrics` tells, for whoever has it sent.
+fn figures(server: &Server) -> Figures {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let id = format!("{host}:{}", server.address().port());
+    let read = server.figures();
+    let read = move || read().map_err(|error| told(&error));
+    Figures { instance: Instance { id, host }, read: Arc::new(read) }
+}
+
+/// What went wrong and why, in one line.
+fn told(error: &StoreError) -> String {
+    let cause = std::error::Error::source(error);
+    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 fn serve_error(error: ServeError) -> anyhow::Error {

@@ -1,9 +1,9 @@
-//! Findings as log records of OpenTelemetry: OTLP 1.x over HTTP, in JSON.
+//! Findings as log records of OpenTelemetry.
 //!
-//! The shape is `opentelemetry/proto/logs/v1/logs.proto` in the JSON of Protocol Buffers, with whole numbers of 64 bits as
-//! texts. Each record belongs to the service that raced, so a backend shows it beside that service's own
+//! The shape is that of `opentelemetry/proto/logs/v1/logs.proto`. Each record belongs to the service that raced, so a backend shows it beside that service's own
 //! traces; names of attributes are the semantic conventions' where there are any, else begin with `photofinish.`.
 
+use super::{attribute, nanos, scope, text};
 use crate::message::{Event, link, names, what};
 use jiff::Timestamp;
 use photofinish_store::{Seen, State};
@@ -17,13 +17,6 @@ const ERROR: (u8, &str) = (17, "ERROR");
 pub(crate) fn logs(events: &[Event], page: Option<&str>, now: Timestamp) -> Value {
     let logs: Vec<Value> = events.iter().map(|event| resource_logs(event, page, now)).collect();
     json!({ "resourceLogs": logs })
-}
-
-/// Where logs go, when the address is a collector's and not yet that of its logs.
-pub(crate) fn logs_url(url: &str) -> String {
-    let url = url.trim_end_matches('/');
-    let has_path = url.split_once("://").is_some_and(|(_, rest)| rest.contains('/'));
-    if has_path { url.to_owned() } else { format!("{url}/v1/logs") }
 }
 
 fn resource_logs(event: &Event, page: Option<&str>, now: Timestamp) -> Value {
@@ -40,7 +33,7 @@ fn resource_logs(event: &Event, page: Option<&str>, now: Timestamp) -> Value {
     json!({
         "resource": { "attributes": resource },
         "scopeLogs": [{
-            "scope": { "name": "photofinish", "version": env!("CARGO_PKG_VERSION") },
+            "scope": scope(),
             "logRecords": [{
                 "timeUnixNano": nanos(event.news.change.at),
                 "observedTimeUnixNano": nanos(now),
@@ -85,32 +78,4 @@ fn attributes(event: &Event, page: Option<&str>) -> Vec<Value> {
 /// Where it was seen last.
 fn latest(seen: &[Seen]) -> Option<&str> {
     seen.iter().max_by_key(|seen| seen.last_seen).map(|seen| seen.name.as_str())
-}
-
-fn attribute(key: &str, value: Value) -> Value {
-    json!({ "key": key, "value": value })
-}
-
-fn text(text: &str) -> Value {
-    json!({ "stringValue": text })
-}
-
-fn nanos(at: Timestamp) -> String {
-    at.as_nanosecond().max(0).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_collectors_address_leads_to_its_logs() {
-        for (url, logs) in [
-            ("http://otel:4318", "http://otel:4318/v1/logs"),
-            ("http://otel:4318/", "http://otel:4318/v1/logs"),
-            ("https://otel.example/otlp/v1/logs", "https://otel.example/otlp/v1/logs"),
-        ] {
-            assert_eq!(logs_url(url), logs);
-        }
-    }
 }
