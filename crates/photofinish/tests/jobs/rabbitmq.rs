@@ -198,7 +198,6 @@ fn a_sampler_that_slept_past_its_heartbeats_changes_nothing() {
 }
 
 #[test]
-#[ignore = "each confirm of a batch is waited for alone, so an idle machine may be told minutes later; and a given-up connection may keep the source"]
 fn while_an_alarm_of_the_disk_is_on_jobs_wait_in_the_source_and_it_says_so() {
     let Some(server) = RabbitServer::start() else { return };
     let house = house(&server.url(), CALM);

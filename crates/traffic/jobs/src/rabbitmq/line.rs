@@ -17,7 +17,7 @@ use lapin::{
     Queue,
 };
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long RabbitMQ may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,6 +42,8 @@ pub(super) struct Line {
     uri: AMQPUri,
     place: String,
     connected: Option<(Connection, Channel)>,
+    /// How many connections there were: what was begun on one ends with it.
+    epoch: u64,
 }
 
 /// What became of a job that was published.
@@ -52,7 +54,7 @@ impl Line {
         let mut uri: AMQPUri =
             url.parse().map_err(|cause: String| JobsError::Url { cause: cause.into() })?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
-        let mut line = Line { uri, place, connected: None };
+        let mut line = Line { uri, place, connected: None, epoch: 0 };
         line.channel().await?;
         Ok(line)
     }
@@ -73,14 +75,21 @@ impl Line {
         })
     }
 
-    /// The channel for jobs, with confirms.
+    /// Which connection this is; another number, another connection.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The channel for jobs, with confirms. A connection that the broker blocks is kept, and asked for nothing: its
+    /// client writes nothing more on it, not even that it ends, so another one would find the source taken.
     pub(super) async fn channel(&mut self) -> Result<Channel, JobsError> {
         if self.is_connected()
             && let Some((_, channel)) = &self.connected
         {
-            return Ok(channel.clone());
+            let channel = channel.clone();
+            return if self.is_blocked() { Err(self.full()) } else { Ok(channel) };
         }
-        self.connected = None;
+        self.give_up();
         let refused = |cause: Cause| JobsError::Connect {
             broker: "RabbitMQ",
             place: self.place.clone(),
@@ -100,6 +109,7 @@ impl Line {
         };
         let channel = connected.1.clone();
         self.connected = Some(connected);
+        self.epoch += 1;
         Ok(channel)
     }
 
@@ -180,16 +190,26 @@ impl Line {
         self.done("take a job", sent)
     }
 
-    /// Whether what was published is in a queue now.
-    pub(super) async fn confirmed(&mut self, sent: Sent) -> Result<bool, JobsError> {
-        let outcome = timeout(PATIENCE, sent).await;
+    /// When the broker must have confirmed what is sent now.
+    pub(super) fn deadline() -> Instant {
+        Instant::now() + PATIENCE
+    }
+
+    /// Whether what was published is in a queue now; all that was sent together has one deadline.
+    pub(super) async fn confirmed(
+        &mut self,
+        sent: Sent,
+        deadline: Instant,
+    ) -> Result<bool, JobsError> {
+        let outcome = timeout_at(deadline, sent).await;
         match self.done("confirm a job", outcome)? {
             Confirmation::Ack(returned) => Ok(returned.is_none()),
             Confirmation::Nack(_) | Confirmation::NotRequested => Ok(false),
         }
     }
 
-    /// The outcome of what was asked; after an error the next question has a connection of its own.
+    /// The outcome of what was asked; after an error the next question has a connection of its own,
+    /// but where the broker is full.
     pub(super) fn done<T>(
         &mut self,
         doing: &'static str,
@@ -198,7 +218,7 @@ impl Line {
         match outcome {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(cause)) => Err(self.failed(doing, cause.into())),
-            Err(_) if self.is_blocked() => Err(self.failed(doing, BLOCKED.into())),
+            Err(_) if self.is_blocked() => Err(self.full()),
             Err(late) => Err(self.failed(doing, late.into())),
         }
     }
@@ -206,6 +226,16 @@ impl Line {
     /// Whether the broker has said that it takes nothing just now (`connection.blocked`).
     fn is_blocked(&self) -> bool {
         self.connected.as_ref().is_some_and(|(connection, _)| connection.status().blocked())
+    }
+
+    /// Why nothing is asked of a broker just now.
+    fn full(&self) -> JobsError {
+        JobsError::Ask {
+            broker: "RabbitMQ",
+            place: self.place.clone(),
+            doing: "take jobs",
+            cause: BLOCKED.into(),
+        }
     }
 
     /// Waits for what is asked, not for ever.
@@ -218,8 +248,17 @@ impl Line {
         self.done(doing, outcome)
     }
 
+    /// Ends the connection: dropped alone it would live as long as any channel of it, and keep the source.
+    fn give_up(&mut self) {
+        let Some((connection, _)) = self.connected.take() else { return };
+        tokio::spawn(async move {
+            // It may be dead, which is as good.
+            let _ = timeout(PATIENCE, connection.close(200, "given up".into())).await;
+        });
+    }
+
     pub(super) fn failed(&mut self, doing: &'static str, cause: Cause) -> JobsError {
-        self.connected = None;
+        self.give_up();
         JobsError::Ask { broker: "RabbitMQ", place: self.place.clone(), doing, cause }
     }
 

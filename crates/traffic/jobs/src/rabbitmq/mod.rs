@@ -75,11 +75,16 @@ struct Turn {
     channel: Channel,
     publisher: Channel,
     consumer: Consumer,
+    /// The connection it came with, and ends with.
+    epoch: u64,
     book: Book,
-    written: Instant,
+    /// When the book was written down; none when what it says now is not.
+    written: Option<Instant>,
     /// Jobs that may come again.
     expected: Expected,
-    /// Jobs that were taken and planned and are not all copied.
+    /// Jobs that were taken and not yet planned.
+    received: Vec<Delivery>,
+    /// Jobs that were taken and planned and are not all copied, and whether each may have been copied before.
     batch: Vec<(Delivery, Fate, bool)>,
     began: Instant,
 }
@@ -103,8 +108,13 @@ impl Rabbit {
 
     /// Whether it is our turn; it ends with the connection.
     fn has_turn(&mut self) -> bool {
-        let lasts =
-            |turn: &Turn| turn.channel.status().connected() && turn.publisher.status().connected();
+        let (epoch, is_connected) = (self.line.epoch(), self.line.is_connected());
+        let lasts = |turn: &Turn| {
+            let channels = [&turn.channel, &turn.publisher];
+            is_connected
+                && turn.epoch == epoch
+                && channels.iter().all(|channel| channel.status().connected())
+        };
         if !self.turn.as_ref().is_some_and(lasts) {
             self.turn = None;
         }
@@ -123,6 +133,7 @@ impl Rabbit {
         if !self.lock().await? {
             return Ok(false);
         }
+        let epoch = self.line.epoch();
         // What a dead sampler had is put back into its place, mostly by now.
         tokio::time::sleep(SETTLING).await;
         let Some((channel, consumer)) = self.line.consume(&self.source, self.prefetch).await?
@@ -144,33 +155,44 @@ impl Rabbit {
             fate.is_there = self.mine.iter().find(is_it).is_some_and(|mine| mine.is_there);
         }
         let expected = Expected::new(fates);
-        let (began, batch) = (Instant::now(), Vec::new());
-        let written = began;
-        self.turn =
-            Some(Turn { channel, publisher, consumer, book, written, expected, batch, began });
+        let began = Instant::now();
+        self.turn = Some(Turn {
+            channel,
+            publisher,
+            consumer,
+            epoch,
+            book,
+            written: Some(began),
+            expected,
+            received: Vec::new(),
+            batch: Vec::new(),
+            began,
+        });
         if !self.has_turn() {
             return Ok(false);
         }
         Ok(true)
     }
 
-    /// Jobs that are here, at most as many as are taken at once; waits a little for the first.
-    async fn receive(&mut self) -> Result<Vec<Delivery>, JobsError> {
-        let Some(turn) = &mut self.turn else { return Ok(Vec::new()) };
-        let mut jobs = Vec::new();
+    /// Takes jobs that are here, at most as many as are taken at once; waits a little for the first.
+    async fn receive(&mut self) -> Result<(), JobsError> {
+        let Some(turn) = &mut self.turn else { return Ok(()) };
+        if !turn.received.is_empty() {
+            return Ok(());
+        }
         let mut next = tokio::time::timeout(WAIT, turn.consumer.next()).await.ok();
         while let Some(delivered) = next {
             match delivered {
-                Some(Ok(job)) => jobs.push(job),
+                Some(Ok(job)) => turn.received.push(job),
                 Some(Err(cause)) => return Err(self.lost("give jobs", cause.into())),
                 None => return Err(self.lost("give jobs", "the queue is gone".into())),
             }
-            if jobs.len() >= usize::from(self.prefetch) {
+            if turn.received.len() >= usize::from(self.prefetch) {
                 break;
             }
             next = turn.consumer.next().now_or_never();
         }
-        Ok(jobs)
+        Ok(())
     }
 
     fn lost(
@@ -182,14 +204,14 @@ impl Rabbit {
         self.line.failed(doing, cause)
     }
 
-    /// Decides where jobs go, and writes it down.
-    async fn plan(&mut self, jobs: Vec<Delivery>, wish: Wish) -> Result<(), JobsError> {
+    /// Decides where jobs go.
+    async fn plan(&mut self, wish: Wish) -> Result<(), JobsError> {
         let waiting = self.line.ready(&self.race.clone()).await?.unwrap_or(0);
         let mut room = wish.room.saturating_sub(waiting);
         let Some(turn) = &mut self.turn else { return Ok(()) };
         let book = &mut turn.book;
         let mut sent = 0;
-        for job in jobs {
+        for job in turn.received.drain(..) {
             let digest = digest(&job);
             let again = if job.redelivered { turn.expected.take(&digest) } else { None };
             if let Some(fate) = again {
@@ -215,35 +237,44 @@ impl Rabbit {
         rest.truncate(2 * usize::from(self.prefetch));
         book.jobs = turn.batch.iter().map(|(_, fate, _)| fate.clone()).chain(rest).collect();
         wish.mode.clone_into(&mut book.mode);
+        turn.written = None;
         if sent > 0 {
             self.sent.push_back((Instant::now(), sent));
         }
-        self.write_book().await
+        Ok(())
     }
 
     /// Copies what is planned, and acknowledges it.
     async fn settle(&mut self) -> Result<u64, JobsError> {
         let Some(turn) = &mut self.turn else { return Ok(0) };
-        let mut sent = Vec::new();
-        for (place, (job, fate, again)) in turn.batch.iter().enumerate() {
-            if !fate.is_there {
-                let exchange = exchange(if fate.race { &self.race } else { &self.main });
-                let properties = copied(job, fate, *again, self.line.user());
-                let key = job.routing_key.as_str();
-                sent.push((
-                    place,
-                    self.line
-                        .publish(&turn.publisher, &exchange, key, properties, &job.data)
-                        .await?,
-                ));
+        let (mut sent, mut refused, mut lost) = (Vec::new(), 0, None);
+        for (place, (job, fate, again)) in turn.batch.iter_mut().enumerate() {
+            if fate.is_there {
+                continue;
+            }
+            let exchange = exchange(if fate.race { &self.race } else { &self.main });
+            let properties = copied(job, fate, *again, self.line.user());
+            let key = job.routing_key.as_str();
+            let publisher = &turn.publisher;
+            match self.line.publish(publisher, &exchange, key, properties, &job.data).await {
+                Ok(confirm) => sent.push((place, confirm)),
+                Err(error) => {
+                    (*again, lost) = (true, Some(error));
+                    break;
+                }
             }
         }
-        let (mut refused, mut lost) = (0, None);
-        for (place, sent) in sent {
-            match self.line.confirmed(sent).await {
+        let deadline = Line::deadline();
+        for (place, confirm) in sent {
+            match self.line.confirmed(confirm, deadline).await {
                 Ok(true) => turn.batch[place].1.is_there = true,
                 Ok(false) => refused += 1,
-                Err(error) => lost = Some(error),
+                Err(error) => {
+                    // Without a confirm it may be there all the same. The first error says why; those behind it
+                    // only that the connection was given up.
+                    turn.batch[place].2 = true;
+                    lost = lost.or(Some(error));
+                }
             }
         }
         self.mine = turn.batch.iter().map(|(_, fate, _)| fate.clone()).collect();
@@ -321,16 +352,21 @@ impl Broker for Rabbit {
             tokio::time::sleep(STANDBY).await;
             return Ok(0);
         }
+        // What is asked of a broker that is full is asked a second time when it has room.
+        self.line.channel().await?;
         if self.turn.as_ref().is_some_and(|turn| turn.batch.is_empty()) {
-            let jobs = self.receive().await?;
-            let is_quiet = self
-                .turn
-                .as_ref()
-                .is_some_and(|turn| turn.book.mode == wish.mode && turn.written.elapsed() < BEAT);
-            if jobs.is_empty() && is_quiet {
+            self.receive().await?;
+            let is_quiet = |turn: &Turn| {
+                let is_fresh = turn.written.is_some_and(|written| written.elapsed() < BEAT);
+                turn.received.is_empty() && turn.book.mode == wish.mode && is_fresh
+            };
+            if self.turn.as_ref().is_some_and(is_quiet) {
                 return Ok(0);
             }
-            self.plan(jobs, wish).await?;
+            self.plan(wish).await?;
+        }
+        if self.turn.as_ref().is_some_and(|turn| turn.written.is_none()) {
+            self.write_book().await?;
         }
         self.settle().await
     }

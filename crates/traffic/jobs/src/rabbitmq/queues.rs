@@ -1,7 +1,7 @@
 //! The queues, exchanges and the book: made, read, written, and in the end removed.
 
 use super::book::Book;
-use super::line::{NOT_FOUND, PRECONDITION_FAILED, RESOURCE_LOCKED, arguments, text};
+use super::line::{Line, NOT_FOUND, PRECONDITION_FAILED, RESOURCE_LOCKED, arguments, text};
 use super::{Rabbit, now_ms};
 use crate::broker::Undone;
 use crate::error::JobsError;
@@ -94,17 +94,18 @@ impl Rabbit {
         let doing = "write down what comes next";
         let name = self.book_name();
         let Some(turn) = &mut self.turn else { return Ok(()) };
+        turn.written = None;
         turn.book.edition += 1;
         turn.book.written_ms = now_ms();
         let text = serde_json::to_vec(&turn.book)
             .map_err(|cause| self.line.failed(doing, cause.into()))?;
         let properties = BasicProperties::default().with_delivery_mode(2);
         let sent = self.line.publish(&turn.publisher, "", &name, properties, &text).await?;
-        if !self.line.confirmed(sent).await? {
+        if !self.line.confirmed(sent, Line::deadline()).await? {
             return Err(self.line.failed(doing, "it was refused".into()));
         }
         if let Some(turn) = &mut self.turn {
-            turn.written = Instant::now();
+            turn.written = Some(Instant::now());
         }
         Ok(())
     }
@@ -238,7 +239,7 @@ impl Rabbit {
                 .line
                 .publish(&publisher, home, job.routing_key.as_str(), properties, &job.data)
                 .await?;
-            if !self.line.confirmed(sent).await? {
+            if !self.line.confirmed(sent, Line::deadline()).await? {
                 return Err(self.line.failed(doing, "the source refused it".into()));
             }
             let acked = channel.basic_ack(job.delivery_tag, BasicAckOptions::default());
