@@ -12,7 +12,9 @@
 
 mod book;
 mod line;
+mod properties;
 mod queues;
+mod socket;
 
 use crate::broker::{Broker, Counts, HandBack, HandedBack, Look, Undone, Wish};
 use crate::error::JobsError;
@@ -22,9 +24,9 @@ use book::{Book, Expected, Fate, digest};
 use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
-use lapin::types::AMQPValue;
-use lapin::{BasicProperties, Channel, Consumer};
-use line::Line;
+use lapin::{Channel, Consumer};
+use line::{Line, Sent};
+use properties::copied;
 use queues::exchange;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -84,9 +86,19 @@ struct Turn {
     expected: Expected,
     /// Jobs that were taken and not yet planned.
     received: Vec<Delivery>,
-    /// Jobs that were taken and planned and are not all copied, and whether each may have been copied before.
-    batch: Vec<(Delivery, Fate, bool)>,
+    /// Jobs that were taken and planned and are not all copied.
+    batch: Vec<Planned>,
     began: Instant,
+}
+
+/// A job that has a side and is not yet acknowledged.
+struct Planned {
+    job: Delivery,
+    fate: Fate,
+    /// It may have been copied before.
+    again: bool,
+    /// A copy that was sent, and of which nothing was heard so far.
+    sent: Option<Sent>,
 }
 
 impl Rabbit {
@@ -215,7 +227,7 @@ impl Rabbit {
             let digest = digest(&job);
             let again = if job.redelivered { turn.expected.take(&digest) } else { None };
             if let Some(fate) = again {
-                turn.batch.push((job, fate, true));
+                turn.batch.push(Planned { job, fate, again: true, sent: None });
                 continue;
             }
             let chosen = pick(book.position, wish.every);
@@ -226,7 +238,7 @@ impl Rabbit {
             book.no_room += u64::from(chosen && !race);
             let fate = Fate { digest, race, number: book.position, is_there: false };
             book.position += 1;
-            turn.batch.push((job, fate, false));
+            turn.batch.push(Planned { job, fate, again: false, sent: None });
         }
         if turn.began.elapsed() > COMES_AGAIN {
             turn.expected = Expected::default();
@@ -235,7 +247,7 @@ impl Rabbit {
         let mut rest: Vec<Fate> = turn.expected.rest().cloned().collect();
         rest.sort_by_key(|fate| std::cmp::Reverse(fate.number));
         rest.truncate(2 * usize::from(self.prefetch));
-        book.jobs = turn.batch.iter().map(|(_, fate, _)| fate.clone()).chain(rest).collect();
+        book.jobs = turn.batch.iter().map(|planned| planned.fate.clone()).chain(rest).collect();
         wish.mode.clone_into(&mut book.mode);
         turn.written = None;
         if sent > 0 {
@@ -247,37 +259,28 @@ impl Rabbit {
     /// Copies what is planned, and acknowledges it.
     async fn settle(&mut self) -> Result<u64, JobsError> {
         let Some(turn) = &mut self.turn else { return Ok(0) };
-        let (mut sent, mut refused, mut lost) = (Vec::new(), 0, None);
-        for (place, (job, fate, again)) in turn.batch.iter_mut().enumerate() {
-            if fate.is_there {
-                continue;
-            }
-            let exchange = exchange(if fate.race { &self.race } else { &self.main });
-            let properties = copied(job, fate, *again, self.line.user());
-            let key = job.routing_key.as_str();
-            let publisher = &turn.publisher;
-            match self.line.publish(publisher, &exchange, key, properties, &job.data).await {
-                Ok(confirm) => sent.push((place, confirm)),
-                Err(error) => {
-                    (*again, lost) = (true, Some(error));
-                    break;
-                }
+        for Planned { job, fate, again, sent } in &mut turn.batch {
+            if !fate.is_there && sent.is_none() {
+                let exchange = exchange(if fate.race { &self.race } else { &self.main });
+                let properties = copied(job, fate, *again, self.line.user());
+                let key = job.routing_key.as_str();
+                let publisher = &turn.publisher;
+                *sent = Some(Line::publish(publisher, &exchange, key, properties, &job.data));
             }
         }
+        let (mut refused, mut lost) = (0, None);
         let deadline = Line::deadline();
-        for (place, confirm) in sent {
+        for Planned { fate, sent, .. } in &mut turn.batch {
+            let Some(confirm) = sent else { continue };
             match self.line.confirmed(confirm, deadline).await {
-                Ok(true) => turn.batch[place].1.is_there = true,
-                Ok(false) => refused += 1,
-                Err(error) => {
-                    // Without a confirm it may be there all the same. The first error says why; those behind it
-                    // only that the connection was given up.
-                    turn.batch[place].2 = true;
-                    lost = lost.or(Some(error));
-                }
+                Ok(true) => (fate.is_there, *sent) = (true, None),
+                Ok(false) => (refused, *sent) = (refused + 1, None),
+                // The first error says why; those behind it only that the connection was given up. One that is kept,
+                // because the broker is full, may bring the confirm yet.
+                Err(error) => lost = lost.or(Some(error)),
             }
         }
-        self.mine = turn.batch.iter().map(|(_, fate, _)| fate.clone()).collect();
+        self.mine = turn.batch.iter().map(|planned| planned.fate.clone()).collect();
         if let Some(error) = lost {
             return Err(error);
         }
@@ -291,12 +294,14 @@ impl Rabbit {
             });
         }
         let many = turn.batch.len() as u64;
-        if let Some((last, ..)) = turn.batch.last() {
+        let last = turn.batch.last().map(|planned| planned.job.delivery_tag);
+        // An acknowledgement that is under way is not repeated: it arrives, or all of them come again.
+        turn.batch.clear();
+        if let Some(last) = last {
             let all = BasicAckOptions { multiple: true };
-            let acked = turn.channel.basic_ack(last.delivery_tag, all);
+            let acked = turn.channel.basic_ack(last, all);
             self.line.wait("take an acknowledgement", acked).await?;
         }
-        turn.batch.clear();
         Ok(many)
     }
 
@@ -312,26 +317,6 @@ impl Rabbit {
         }
         self.sent.front().map_or(Duration::ZERO, |(since, _)| since.elapsed())
     }
-}
-
-/// The properties of a copy: as they were, and who made it.
-fn copied(job: &Delivery, fate: &Fate, again: bool, user: &str) -> BasicProperties {
-    let mut headers = job.properties.headers().clone().unwrap_or_default();
-    let number = i64::try_from(fate.number).unwrap_or(i64::MAX);
-    headers.insert("x-photofinish-id".into(), AMQPValue::LongLongInt(number));
-    if again {
-        headers.insert("x-photofinish-redelivered".into(), AMQPValue::Boolean(true));
-    }
-    let mut properties = job.properties.clone();
-    // RabbitMQ lets nobody publish in another's name.
-    if let Some(publisher) = job.properties.user_id()
-        && publisher.as_str() != user
-    {
-        let name = AMQPValue::LongString(publisher.as_str().into());
-        headers.insert("x-photofinish-user-id".into(), name);
-        properties = queues::without_user(&properties);
-    }
-    properties.with_headers(headers)
 }
 
 /// The time, in milliseconds since 1970.
