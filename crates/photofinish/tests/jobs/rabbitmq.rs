@@ -5,7 +5,7 @@ use crate::support::{House, LONG, shares};
 use crate::workers::Farm;
 use lapin::options::{
     BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
-    ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+    ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
@@ -282,6 +282,9 @@ fn what_dead_race_workers_leave_goes_back_and_undo_brings_all_to_the_source() {
     }
     let mut rabbit = Rabbit::new(server);
     let sampler = house.sampler(&[]);
+    // A queue that somebody removes is made again.
+    let gone = rabbit.channel.queue_delete("mail_race".into(), QueueDeleteOptions::default());
+    rabbit.runtime.block_on(gone).unwrap();
     rabbit.push(0..200);
     sampler.0.wait_for_line(LONG, "the race workers take nothing");
     wait_until(LONG, "what waits to go back", || rabbit.ready("mail_main") == 200);

@@ -65,6 +65,8 @@ pub(crate) struct Rabbit {
     tried: Option<Instant>,
     /// Since when somebody consumes who is no sampler, or was one a moment ago.
     kept_out: Option<Instant>,
+    /// A copy was refused, perhaps for want of a queue that somebody removed.
+    was_refused: bool,
     /// What this sampler knows of a batch whose acknowledgements may not have arrived.
     mine: Vec<Fate>,
     /// When how many jobs were sent to the race queue, the newest last, as far as they may be there still.
@@ -113,6 +115,7 @@ impl Rabbit {
             turn: None,
             tried: None,
             kept_out: None,
+            was_refused: false,
             mine: Vec::new(),
             sent: VecDeque::from([(Instant::now(), u64::MAX / 2)]),
         })
@@ -285,6 +288,7 @@ impl Rabbit {
             return Err(error);
         }
         if refused > 0 {
+            self.was_refused = true;
             // The connection is well; what is left is tried again with the next step.
             return Err(JobsError::Ask {
                 broker: "RabbitMQ",
@@ -349,6 +353,10 @@ impl Broker for Rabbit {
                 return Ok(0);
             }
             self.plan(wish).await?;
+        }
+        if self.was_refused {
+            self.make_queues().await?;
+            self.was_refused = false;
         }
         if self.turn.as_ref().is_some_and(|turn| turn.written.is_none()) {
             self.write_book().await?;
