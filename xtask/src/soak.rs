@@ -81,7 +81,7 @@ const SOAKS: &[(&str, How, &str)] = &[
     (
         "jobs-kills",
         How::Own(jobs_kills::jobs_kills),
-        "[--broker X] SIGKILL of the jobs sampler, 100 times a broker: each job in one queue, at its place",
+        "[--broker X] [--kills N] SIGKILL of the jobs sampler, 100 times a broker: each job in one queue, at its place",
     ),
     (
         "serve-kills",

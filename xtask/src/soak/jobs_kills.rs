@@ -1,4 +1,5 @@
-//! `cargo xtask soak jobs-kills [--broker X]`: the crash matrix of `crates/photofinish/tests/jobs`, with 100 kills a broker.
+//! `cargo xtask soak jobs-kills [--broker X] [--kills N]`: the crash matrix of `crates/photofinish/tests/jobs`, with
+//! N kills a broker (100).
 //!
 //! Each column is a test's long variant. In the first, two samplers of which one is killed again and again, some
 //! stopped before, the broker itself killed every tenth time; what is looked at in the end is what the short variant
@@ -15,8 +16,7 @@ use crate::steps::{count, read_cargo};
 use crate::tools;
 
 /// What a broker is put through.
-const TRIALS: [&str; 4] =
-    ["100 kills", "stopped past its lease", "race workers dead", "broker full"];
+const TRIALS: [&str; 4] = ["killed", "stopped past its lease", "race workers dead", "broker full"];
 
 /// Brokers, and the test of each trial; where none is named, nothing of ours is at stake there.
 const BROKERS: &[(&str, [&str; 4])] = &[
@@ -87,6 +87,10 @@ const BROKERS: &[(&str, [&str; 4])] = &[
 
 pub(super) fn jobs_kills(arguments: &[String]) -> Outcome {
     let only = option(arguments, "--broker");
+    let kills = option(arguments, "--kills").unwrap_or("100");
+    if kills.parse::<u64>().is_err() {
+        return Err(format!("--kills takes a number, not `{kills}`"));
+    }
     let names: Vec<&str> = BROKERS.iter().map(|(name, _)| *name).collect();
     if let Some(unknown) = only.filter(|name| !names.contains(name)) {
         return Err(format!("there is no broker `{unknown}`; there are {}", names.join(", ")));
@@ -94,7 +98,7 @@ pub(super) fn jobs_kills(arguments: &[String]) -> Outcome {
     tools::brokers();
     let tests = tests()?;
     let mut lines = vec![
-        format!("| broker | {} | s |", TRIALS.join(" | ")),
+        format!("| broker, {kills} kills | {} | s |", TRIALS.join(" | ")),
         format!("|---|{}---:|", "---|".repeat(TRIALS.len())),
     ];
     let mut is_good = true;
@@ -108,7 +112,7 @@ pub(super) fn jobs_kills(arguments: &[String]) -> Outcome {
             }
             let mut command = Command::new(&tests);
             command.current_dir(photofinish_testkit::workspace_root().join("crates/photofinish"));
-            command.env("PHOTOFINISH_SOAK", "1").args([word, "--nocapture", "--test-threads=1"]);
+            command.env("PHOTOFINISH_KILLS", kills).args([word, "--nocapture", "--test-threads=1"]);
             // A trial that CI does not wait for is a trial all the same.
             command.arg("--include-ignored");
             let tally = count(&mut command, read_cargo)?;

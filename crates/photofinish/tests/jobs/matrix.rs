@@ -23,9 +23,10 @@ pub(crate) trait Queues {
     fn sides(&mut self) -> [Vec<u64>; 2];
 }
 
-/// `usual` here, 100 in the long run.
+/// `usual` here; in the long run as many as asked for.
 pub(crate) fn kills(usual: u64) -> u64 {
-    if std::env::var_os("PHOTOFINISH_SOAK").is_some() { 100 } else { usual }
+    let wanted = std::env::var("PHOTOFINISH_KILLS");
+    wanted.map_or(usual, |wanted| wanted.parse().expect("a number in PHOTOFINISH_KILLS"))
 }
 
 /// Two samplers of which one is killed again and again, some stopped before, the broker killed now and then;

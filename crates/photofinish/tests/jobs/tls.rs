@@ -1,5 +1,7 @@
 //! Brokers that speak TLS, with a certificate of an authority of their own: trusted when told to, else refused.
 
+use crate::matrix::{CALM, Queues, assert_shared};
+use crate::rabbitmq::Rabbit;
 use crate::support::House;
 use photofinish_testkit::servers::{PostgresServer, RabbitServer, RedisServer};
 use photofinish_testkit::{free_port, temp_dir};
@@ -32,13 +34,17 @@ impl Trust {
         self.folder.path().join(name)
     }
 
+    /// A folder with a configuration, and perhaps the authority to trust.
+    fn house(&self, broker: &str, url: &str, is_trusted: bool) -> House {
+        let house = House::new(&format!(
+            "broker = \"{broker}\"\nurl = \"{url}\"\nsource = \"mail\"\n{CALM}"
+        ));
+        if is_trusted { house.with("SSL_CERT_FILE", &self.path("ca.pem")) } else { house }
+    }
+
     /// What `photofinish jobs` says about a broker, which has no source.
     fn told(&self, broker: &str, url: &str, is_trusted: bool) -> String {
-        let house =
-            House::new(&format!("broker = \"{broker}\"\nurl = \"{url}\"\nsource = \"mail\"\n"));
-        let house =
-            if is_trusted { house.with("SSL_CERT_FILE", &self.path("ca.pem")) } else { house };
-        let (code, said) = house.jobs(&["status"]);
+        let (code, said) = self.house(broker, url, is_trusted).jobs(&["status"]);
         assert_eq!(code == Some(0), is_trusted && !said.contains("error: "), "{said}");
         said
     }
@@ -110,8 +116,24 @@ fn rabbitmq_is_spoken_to_by_tls_when_its_authority_is_trusted() {
         trust.path("key.pem").display()
     );
     let Some(server) = RabbitServer::start_with(&lines) else { return };
-    let said = trust.told("rabbitmq", &server.tls_url(), false);
-    assert!(said.contains("cannot connect to RabbitMQ") && said.contains("try: "), "{said}");
+    // Not trusted at all, or not with that name.
+    let elsewhere = server.tls_url().replace("127.0.0.1", "localhost");
+    for (url, is_trusted) in [(&server.tls_url(), false), (&elsewhere, true)] {
+        let (code, said) = trust.house("rabbitmq", url, is_trusted).jobs(&["status"]);
+        assert_eq!(code, Some(2), "{said}");
+        for words in ["cannot connect to RabbitMQ", "certificate", "try: ", "SSL_CERT_FILE"] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+    }
     let said = trust.told("rabbitmq", &server.tls_url(), true);
     assert!(said.contains("rabbitmq"), "{said}");
+    // Jobs, too.
+    let mut rabbit = Rabbit::new(server);
+    let house = trust.house("rabbitmq", &rabbit.server.tls_url(), true);
+    let sampler = house.sampler(&[]);
+    rabbit.push(0..200);
+    house.wait_seen(200);
+    let (code, said) = sampler.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert_shared(&mut rabbit, 200);
 }

@@ -5,22 +5,29 @@
 //! broker that end with the connection: a queue that is exclusive to it (one sampler), and the exclusive
 //! right to consume (which comes only after the last holder's jobs are back in their place).
 
+use super::socket::Socket;
 use crate::error::JobsError;
+use futures_util::FutureExt;
 use lapin::options::{
     BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
     QueueDeclareOptions,
 };
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::uri::AMQPUri;
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, ErrorKind,
     Queue,
 };
+use std::pin::{Pin, pin};
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
 
 /// How long RabbitMQ may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether the broker has said that it takes nothing, while it is waited for.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Seconds after which a silent peer is taken for dead, where the URL says nothing else.
 const HEARTBEAT: u16 = 10;
@@ -41,18 +48,36 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 pub(super) struct Line {
     uri: AMQPUri,
     place: String,
-    connected: Option<(Connection, Channel)>,
+    connected: Option<Connected>,
+    /// How many connections there were: what was begun on one ends with it.
+    epoch: u64,
 }
 
-/// What became of a job that was published.
-pub(super) type Sent = lapin::PublisherConfirm;
+struct Connected {
+    connection: Connection,
+    /// The channel for jobs, with confirms.
+    channel: Channel,
+    socket: Socket,
+}
+
+/// What becomes of a job that was published.
+pub(super) type Sent = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        // The client says goodbye by itself, but never to a broker that is full.
+        if self.is_blocked() {
+            self.give_up();
+        }
+    }
+}
 
 impl Line {
     pub(super) async fn open(url: &str, place: String) -> Result<Line, JobsError> {
         let mut uri: AMQPUri =
             url.parse().map_err(|cause: String| JobsError::Url { cause: cause.into() })?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
-        let mut line = Line { uri, place, connected: None };
+        let mut line = Line { uri, place, connected: None, epoch: 0 };
         line.channel().await?;
         Ok(line)
     }
@@ -68,19 +93,26 @@ impl Line {
     }
 
     pub(super) fn is_connected(&self) -> bool {
-        self.connected.as_ref().is_some_and(|(connection, channel)| {
+        self.connected.as_ref().is_some_and(|Connected { connection, channel, .. }| {
             connection.status().connected() && channel.status().connected()
         })
     }
 
-    /// The channel for jobs, with confirms.
+    /// Which connection this is; another number, another connection.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The channel for jobs. A connection that the broker blocks is kept, and asked for nothing: what was sent on it is
+    /// taken when the alarm is over, and until then the broker would not even notice that it ends.
     pub(super) async fn channel(&mut self) -> Result<Channel, JobsError> {
         if self.is_connected()
-            && let Some((_, channel)) = &self.connected
+            && let Some(Connected { channel, .. }) = &self.connected
         {
-            return Ok(channel.clone());
+            let channel = channel.clone();
+            return if self.is_blocked() { Err(self.full()) } else { Ok(channel) };
         }
-        self.connected = None;
+        self.give_up();
         let refused = |cause: Cause| JobsError::Connect {
             broker: "RabbitMQ",
             place: self.place.clone(),
@@ -88,28 +120,36 @@ impl Line {
         };
         let properties =
             ConnectionProperties::default().with_connection_name("photofinish jobs".into());
+        let socket = Socket::default();
         let connect = async {
-            let connection = Connection::connect_uri(self.uri.clone(), properties).await?;
+            let connection = socket.connect(self.uri.clone(), properties).await?;
             let channel = connection.create_channel().await?;
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
             Ok::<_, lapin::Error>((connection, channel))
         };
-        let connected = match timeout(PATIENCE, connect).await {
-            Ok(connected) => connected.map_err(|cause| refused(cause.into()))?,
-            Err(late) => return Err(refused(late.into())),
+        let (connection, channel) = match timeout_at(Line::deadline(), connect).await {
+            Ok(Ok(connected)) => connected,
+            Ok(Err(cause)) => {
+                socket.cut();
+                return Err(refused(cause.into()));
+            }
+            Err(late) => {
+                socket.cut();
+                return Err(refused(late.into()));
+            }
         };
-        let channel = connected.1.clone();
-        self.connected = Some(connected);
+        self.connected = Some(Connected { connection, channel: channel.clone(), socket });
+        self.epoch += 1;
         Ok(channel)
     }
 
     /// Another channel of the same connection.
     pub(super) async fn aside(&mut self) -> Result<Channel, JobsError> {
         self.channel().await?;
-        let Some((connection, _)) = &self.connected else {
+        let Some(Connected { connection, .. }) = &self.connected else {
             return Err(self.failed("open a channel", "the connection is closed".into()));
         };
-        let opened = timeout(PATIENCE, connection.create_channel()).await;
+        let opened = self.outcome(Line::deadline(), connection.create_channel()).await;
         self.done("open a channel", opened)
     }
 
@@ -123,13 +163,14 @@ impl Line {
         let doing = "declare a queue";
         let channel = self.aside().await?;
         let asked = channel.queue_declare(name.into(), options, arguments);
-        let outcome = match timeout(PATIENCE, asked).await {
+        let outcome = match self.outcome(Line::deadline(), asked).await {
             Ok(Err(error)) if refusal(&error).is_some() => Err(refusal(&error).unwrap_or(0)),
             other => Ok(self.done(doing, other)?),
         };
         if outcome.is_ok() {
             // Channels are few; a refusal has closed it already.
-            let closed = timeout(PATIENCE, channel.close(200, "done".into())).await;
+            let close = channel.close(200, "done".into());
+            let closed = self.outcome(Line::deadline(), close).await;
             self.done(doing, closed)?;
         }
         Ok(outcome)
@@ -158,54 +199,97 @@ impl Line {
             let options = BasicConsumeOptions { exclusive: true, ..Default::default() };
             channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await
         };
-        match timeout(PATIENCE, consume).await {
+        match self.outcome(Line::deadline(), consume).await {
             Ok(Err(error)) if refusal(&error) == Some(ACCESS_REFUSED) => Ok(None),
             other => self.done(doing, other).map(|consumer| Some((channel, consumer))),
         }
     }
 
     /// Publishes on a channel without waiting for what becomes of it.
-    pub(super) async fn publish(
-        &mut self,
+    pub(super) fn publish(
         channel: &Channel,
         exchange: &str,
         key: &str,
         properties: BasicProperties,
         data: &[u8],
-    ) -> Result<Sent, JobsError> {
-        // Without a queue to go to it is an error, not lost.
-        let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-        let sent = channel.basic_publish(exchange.into(), key.into(), options, data, properties);
-        let sent = timeout(PATIENCE, sent).await;
-        self.done("take a job", sent)
+    ) -> Sent {
+        let (channel, data) = (channel.clone(), data.to_vec());
+        let (exchange, key) = (ShortString::from(exchange), ShortString::from(key));
+        let mut sent: Sent = Box::pin(async move {
+            // Without a queue to go to it is an error, not lost.
+            let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+            channel.basic_publish(exchange, key, options, &data, properties).await?.await
+        });
+        // The client takes it when it is looked at first, so here: what is published first is sent first.
+        match (&mut sent).now_or_never() {
+            Some(outcome) => Box::pin(std::future::ready(outcome)),
+            None => sent,
+        }
     }
 
-    /// Whether what was published is in a queue now.
-    pub(super) async fn confirmed(&mut self, sent: Sent) -> Result<bool, JobsError> {
-        let outcome = timeout(PATIENCE, sent).await;
+    /// When the broker must have confirmed what is sent now.
+    pub(super) fn deadline() -> Instant {
+        Instant::now() + PATIENCE
+    }
+
+    /// Whether what was published is in a queue now; all that was sent together has one deadline. It may be asked
+    /// again where the broker was full.
+    pub(super) async fn confirmed(
+        &mut self,
+        sent: &mut Sent,
+        deadline: Instant,
+    ) -> Result<bool, JobsError> {
+        let outcome = self.outcome(deadline, sent).await;
         match self.done("confirm a job", outcome)? {
             Confirmation::Ack(returned) => Ok(returned.is_none()),
             Confirmation::Nack(_) | Confirmation::NotRequested => Ok(false),
         }
     }
 
-    /// The outcome of what was asked; after an error the next question has a connection of its own.
+    /// What comes of what was asked, if it comes in time; from a broker that has just said that it is full it does not.
+    async fn outcome<T>(
+        &self,
+        deadline: Instant,
+        asked: impl Future<Output = T>,
+    ) -> Result<T, Elapsed> {
+        let mut asked = pin!(asked);
+        loop {
+            let look = deadline.min(Instant::now() + LOOK);
+            match timeout_at(look, &mut asked).await {
+                Err(_) if Instant::now() < deadline && !self.is_blocked() => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// The outcome of what was asked; after an error the next question has a connection of its own,
+    /// but where the broker is full.
     pub(super) fn done<T>(
         &mut self,
         doing: &'static str,
-        outcome: Result<lapin::Result<T>, tokio::time::error::Elapsed>,
+        outcome: Result<lapin::Result<T>, Elapsed>,
     ) -> Result<T, JobsError> {
         match outcome {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(cause)) => Err(self.failed(doing, cause.into())),
-            Err(_) if self.is_blocked() => Err(self.failed(doing, BLOCKED.into())),
+            Err(_) if self.is_blocked() => Err(self.full()),
             Err(late) => Err(self.failed(doing, late.into())),
         }
     }
 
     /// Whether the broker has said that it takes nothing just now (`connection.blocked`).
     fn is_blocked(&self) -> bool {
-        self.connected.as_ref().is_some_and(|(connection, _)| connection.status().blocked())
+        self.connected.as_ref().is_some_and(|connected| connected.connection.status().blocked())
+    }
+
+    /// Why nothing is asked of a broker just now.
+    fn full(&self) -> JobsError {
+        JobsError::Ask {
+            broker: "RabbitMQ",
+            place: self.place.clone(),
+            doing: "take jobs",
+            cause: BLOCKED.into(),
+        }
     }
 
     /// Waits for what is asked, not for ever.
@@ -214,12 +298,19 @@ impl Line {
         doing: &'static str,
         asked: impl Future<Output = lapin::Result<T>>,
     ) -> Result<T, JobsError> {
-        let outcome = timeout(PATIENCE, asked).await;
+        let outcome = self.outcome(Line::deadline(), asked).await;
         self.done(doing, outcome)
     }
 
+    /// Ends the connection, and with it what we have of the source.
+    fn give_up(&mut self) {
+        if let Some(Connected { socket, .. }) = self.connected.take() {
+            socket.cut();
+        }
+    }
+
     pub(super) fn failed(&mut self, doing: &'static str, cause: Cause) -> JobsError {
-        self.connected = None;
+        self.give_up();
         JobsError::Ask { broker: "RabbitMQ", place: self.place.clone(), doing, cause }
     }
 

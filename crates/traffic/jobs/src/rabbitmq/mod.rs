@@ -12,7 +12,9 @@
 
 mod book;
 mod line;
+mod properties;
 mod queues;
+mod socket;
 
 use crate::broker::{Broker, Counts, HandBack, HandedBack, Look, Undone, Wish};
 use crate::error::JobsError;
@@ -22,9 +24,9 @@ use book::{Book, Expected, Fate, digest};
 use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
-use lapin::types::AMQPValue;
-use lapin::{BasicProperties, Channel, Consumer};
-use line::Line;
+use lapin::{Channel, Consumer};
+use line::{Line, Sent};
+use properties::copied;
 use queues::exchange;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -63,6 +65,8 @@ pub(crate) struct Rabbit {
     tried: Option<Instant>,
     /// Since when somebody consumes who is no sampler, or was one a moment ago.
     kept_out: Option<Instant>,
+    /// A copy was refused, perhaps for want of a queue that somebody removed.
+    was_refused: bool,
     /// What this sampler knows of a batch whose acknowledgements may not have arrived.
     mine: Vec<Fate>,
     /// When how many jobs were sent to the race queue, the newest last, as far as they may be there still.
@@ -75,13 +79,28 @@ struct Turn {
     channel: Channel,
     publisher: Channel,
     consumer: Consumer,
+    /// The connection it came with, and ends with.
+    epoch: u64,
     book: Book,
-    written: Instant,
+    /// When the book was written down; none when what it says now is not.
+    written: Option<Instant>,
     /// Jobs that may come again.
     expected: Expected,
+    /// Jobs that were taken and not yet planned.
+    received: Vec<Delivery>,
     /// Jobs that were taken and planned and are not all copied.
-    batch: Vec<(Delivery, Fate, bool)>,
+    batch: Vec<Planned>,
     began: Instant,
+}
+
+/// A job that has a side and is not yet acknowledged.
+struct Planned {
+    job: Delivery,
+    fate: Fate,
+    /// It may have been copied before.
+    again: bool,
+    /// A copy that was sent, and of which nothing was heard so far.
+    sent: Option<Sent>,
 }
 
 impl Rabbit {
@@ -96,6 +115,7 @@ impl Rabbit {
             turn: None,
             tried: None,
             kept_out: None,
+            was_refused: false,
             mine: Vec::new(),
             sent: VecDeque::from([(Instant::now(), u64::MAX / 2)]),
         })
@@ -103,8 +123,13 @@ impl Rabbit {
 
     /// Whether it is our turn; it ends with the connection.
     fn has_turn(&mut self) -> bool {
-        let lasts =
-            |turn: &Turn| turn.channel.status().connected() && turn.publisher.status().connected();
+        let (epoch, is_connected) = (self.line.epoch(), self.line.is_connected());
+        let lasts = |turn: &Turn| {
+            let channels = [&turn.channel, &turn.publisher];
+            is_connected
+                && turn.epoch == epoch
+                && channels.iter().all(|channel| channel.status().connected())
+        };
         if !self.turn.as_ref().is_some_and(lasts) {
             self.turn = None;
         }
@@ -123,6 +148,7 @@ impl Rabbit {
         if !self.lock().await? {
             return Ok(false);
         }
+        let epoch = self.line.epoch();
         // What a dead sampler had is put back into its place, mostly by now.
         tokio::time::sleep(SETTLING).await;
         let Some((channel, consumer)) = self.line.consume(&self.source, self.prefetch).await?
@@ -144,33 +170,44 @@ impl Rabbit {
             fate.is_there = self.mine.iter().find(is_it).is_some_and(|mine| mine.is_there);
         }
         let expected = Expected::new(fates);
-        let (began, batch) = (Instant::now(), Vec::new());
-        let written = began;
-        self.turn =
-            Some(Turn { channel, publisher, consumer, book, written, expected, batch, began });
+        let began = Instant::now();
+        self.turn = Some(Turn {
+            channel,
+            publisher,
+            consumer,
+            epoch,
+            book,
+            written: Some(began),
+            expected,
+            received: Vec::new(),
+            batch: Vec::new(),
+            began,
+        });
         if !self.has_turn() {
             return Ok(false);
         }
         Ok(true)
     }
 
-    /// Jobs that are here, at most as many as are taken at once; waits a little for the first.
-    async fn receive(&mut self) -> Result<Vec<Delivery>, JobsError> {
-        let Some(turn) = &mut self.turn else { return Ok(Vec::new()) };
-        let mut jobs = Vec::new();
+    /// Takes jobs that are here, at most as many as are taken at once; waits a little for the first.
+    async fn receive(&mut self) -> Result<(), JobsError> {
+        let Some(turn) = &mut self.turn else { return Ok(()) };
+        if !turn.received.is_empty() {
+            return Ok(());
+        }
         let mut next = tokio::time::timeout(WAIT, turn.consumer.next()).await.ok();
         while let Some(delivered) = next {
             match delivered {
-                Some(Ok(job)) => jobs.push(job),
+                Some(Ok(job)) => turn.received.push(job),
                 Some(Err(cause)) => return Err(self.lost("give jobs", cause.into())),
                 None => return Err(self.lost("give jobs", "the queue is gone".into())),
             }
-            if jobs.len() >= usize::from(self.prefetch) {
+            if turn.received.len() >= usize::from(self.prefetch) {
                 break;
             }
             next = turn.consumer.next().now_or_never();
         }
-        Ok(jobs)
+        Ok(())
     }
 
     fn lost(
@@ -182,18 +219,18 @@ impl Rabbit {
         self.line.failed(doing, cause)
     }
 
-    /// Decides where jobs go, and writes it down.
-    async fn plan(&mut self, jobs: Vec<Delivery>, wish: Wish) -> Result<(), JobsError> {
+    /// Decides where jobs go.
+    async fn plan(&mut self, wish: Wish) -> Result<(), JobsError> {
         let waiting = self.line.ready(&self.race.clone()).await?.unwrap_or(0);
         let mut room = wish.room.saturating_sub(waiting);
         let Some(turn) = &mut self.turn else { return Ok(()) };
         let book = &mut turn.book;
         let mut sent = 0;
-        for job in jobs {
+        for job in turn.received.drain(..) {
             let digest = digest(&job);
             let again = if job.redelivered { turn.expected.take(&digest) } else { None };
             if let Some(fate) = again {
-                turn.batch.push((job, fate, true));
+                turn.batch.push(Planned { job, fate, again: true, sent: None });
                 continue;
             }
             let chosen = pick(book.position, wish.every);
@@ -204,7 +241,7 @@ impl Rabbit {
             book.no_room += u64::from(chosen && !race);
             let fate = Fate { digest, race, number: book.position, is_there: false };
             book.position += 1;
-            turn.batch.push((job, fate, false));
+            turn.batch.push(Planned { job, fate, again: false, sent: None });
         }
         if turn.began.elapsed() > COMES_AGAIN {
             turn.expected = Expected::default();
@@ -213,44 +250,45 @@ impl Rabbit {
         let mut rest: Vec<Fate> = turn.expected.rest().cloned().collect();
         rest.sort_by_key(|fate| std::cmp::Reverse(fate.number));
         rest.truncate(2 * usize::from(self.prefetch));
-        book.jobs = turn.batch.iter().map(|(_, fate, _)| fate.clone()).chain(rest).collect();
+        book.jobs = turn.batch.iter().map(|planned| planned.fate.clone()).chain(rest).collect();
         wish.mode.clone_into(&mut book.mode);
+        turn.written = None;
         if sent > 0 {
             self.sent.push_back((Instant::now(), sent));
         }
-        self.write_book().await
+        Ok(())
     }
 
     /// Copies what is planned, and acknowledges it.
     async fn settle(&mut self) -> Result<u64, JobsError> {
         let Some(turn) = &mut self.turn else { return Ok(0) };
-        let mut sent = Vec::new();
-        for (place, (job, fate, again)) in turn.batch.iter().enumerate() {
-            if !fate.is_there {
+        for Planned { job, fate, again, sent } in &mut turn.batch {
+            if !fate.is_there && sent.is_none() {
                 let exchange = exchange(if fate.race { &self.race } else { &self.main });
                 let properties = copied(job, fate, *again, self.line.user());
                 let key = job.routing_key.as_str();
-                sent.push((
-                    place,
-                    self.line
-                        .publish(&turn.publisher, &exchange, key, properties, &job.data)
-                        .await?,
-                ));
+                let publisher = &turn.publisher;
+                *sent = Some(Line::publish(publisher, &exchange, key, properties, &job.data));
             }
         }
         let (mut refused, mut lost) = (0, None);
-        for (place, sent) in sent {
-            match self.line.confirmed(sent).await {
-                Ok(true) => turn.batch[place].1.is_there = true,
-                Ok(false) => refused += 1,
-                Err(error) => lost = Some(error),
+        let deadline = Line::deadline();
+        for Planned { fate, sent, .. } in &mut turn.batch {
+            let Some(confirm) = sent else { continue };
+            match self.line.confirmed(confirm, deadline).await {
+                Ok(true) => (fate.is_there, *sent) = (true, None),
+                Ok(false) => (refused, *sent) = (refused + 1, None),
+                // The first error says why; those behind it only that the connection was given up. One that is kept,
+                // because the broker is full, may bring the confirm yet.
+                Err(error) => lost = lost.or(Some(error)),
             }
         }
-        self.mine = turn.batch.iter().map(|(_, fate, _)| fate.clone()).collect();
+        self.mine = turn.batch.iter().map(|planned| planned.fate.clone()).collect();
         if let Some(error) = lost {
             return Err(error);
         }
         if refused > 0 {
+            self.was_refused = true;
             // The connection is well; what is left is tried again with the next step.
             return Err(JobsError::Ask {
                 broker: "RabbitMQ",
@@ -260,12 +298,14 @@ impl Rabbit {
             });
         }
         let many = turn.batch.len() as u64;
-        if let Some((last, ..)) = turn.batch.last() {
+        let last = turn.batch.last().map(|planned| planned.job.delivery_tag);
+        // An acknowledgement that is under way is not repeated: it arrives, or all of them come again.
+        turn.batch.clear();
+        if let Some(last) = last {
             let all = BasicAckOptions { multiple: true };
-            let acked = turn.channel.basic_ack(last.delivery_tag, all);
+            let acked = turn.channel.basic_ack(last, all);
             self.line.wait("take an acknowledgement", acked).await?;
         }
-        turn.batch.clear();
         Ok(many)
     }
 
@@ -281,26 +321,6 @@ impl Rabbit {
         }
         self.sent.front().map_or(Duration::ZERO, |(since, _)| since.elapsed())
     }
-}
-
-/// The properties of a copy: as they were, and who made it.
-fn copied(job: &Delivery, fate: &Fate, again: bool, user: &str) -> BasicProperties {
-    let mut headers = job.properties.headers().clone().unwrap_or_default();
-    let number = i64::try_from(fate.number).unwrap_or(i64::MAX);
-    headers.insert("x-photofinish-id".into(), AMQPValue::LongLongInt(number));
-    if again {
-        headers.insert("x-photofinish-redelivered".into(), AMQPValue::Boolean(true));
-    }
-    let mut properties = job.properties.clone();
-    // RabbitMQ lets nobody publish in another's name.
-    if let Some(publisher) = job.properties.user_id()
-        && publisher.as_str() != user
-    {
-        let name = AMQPValue::LongString(publisher.as_str().into());
-        headers.insert("x-photofinish-user-id".into(), name);
-        properties = queues::without_user(&properties);
-    }
-    properties.with_headers(headers)
 }
 
 /// The time, in milliseconds since 1970.
@@ -321,16 +341,25 @@ impl Broker for Rabbit {
             tokio::time::sleep(STANDBY).await;
             return Ok(0);
         }
+        // What is asked of a broker that is full is asked a second time when it has room.
+        self.line.channel().await?;
         if self.turn.as_ref().is_some_and(|turn| turn.batch.is_empty()) {
-            let jobs = self.receive().await?;
-            let is_quiet = self
-                .turn
-                .as_ref()
-                .is_some_and(|turn| turn.book.mode == wish.mode && turn.written.elapsed() < BEAT);
-            if jobs.is_empty() && is_quiet {
+            self.receive().await?;
+            let is_quiet = |turn: &Turn| {
+                let is_fresh = turn.written.is_some_and(|written| written.elapsed() < BEAT);
+                turn.received.is_empty() && turn.book.mode == wish.mode && is_fresh
+            };
+            if self.turn.as_ref().is_some_and(is_quiet) {
                 return Ok(0);
             }
-            self.plan(jobs, wish).await?;
+            self.plan(wish).await?;
+        }
+        if self.was_refused {
+            self.make_queues().await?;
+            self.was_refused = false;
+        }
+        if self.turn.as_ref().is_some_and(|turn| turn.written.is_none()) {
+            self.write_book().await?;
         }
         self.settle().await
     }

@@ -1,7 +1,8 @@
 //! The queues, exchanges and the book: made, read, written, and in the end removed.
 
 use super::book::Book;
-use super::line::{NOT_FOUND, PRECONDITION_FAILED, RESOURCE_LOCKED, arguments, text};
+use super::line::{Line, NOT_FOUND, PRECONDITION_FAILED, RESOURCE_LOCKED, arguments, text};
+use super::properties::without_ours;
 use super::{Rabbit, now_ms};
 use crate::broker::Undone;
 use crate::error::JobsError;
@@ -13,8 +14,12 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, ExchangeKind};
 use std::time::{Duration, Instant};
 
-/// How long what is written down may be in the hands of somebody who reads it.
-const READING: Duration = Duration::from_secs(10);
+/// How long what is written down may be in the hands of somebody who reads it: one who stopped in the middle has it until
+/// the broker misses his heartbeats.
+const READING: Duration = Duration::from_secs(45);
+
+/// How long it is waited for where it is only looked at.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// The exchange by which copies reach a queue.
 pub(super) fn exchange(queue: &str) -> String {
@@ -53,7 +58,7 @@ impl Rabbit {
             return Ok(Book::default());
         }
         let begun = Instant::now();
-        let patience = if has_turn { READING } else { READING / 10 };
+        let patience = if has_turn { READING } else { GLANCE };
         loop {
             if let Some(book) = self.newest_book(&name).await? {
                 return Ok(book);
@@ -94,17 +99,18 @@ impl Rabbit {
         let doing = "write down what comes next";
         let name = self.book_name();
         let Some(turn) = &mut self.turn else { return Ok(()) };
+        turn.written = None;
         turn.book.edition += 1;
         turn.book.written_ms = now_ms();
         let text = serde_json::to_vec(&turn.book)
             .map_err(|cause| self.line.failed(doing, cause.into()))?;
         let properties = BasicProperties::default().with_delivery_mode(2);
-        let sent = self.line.publish(&turn.publisher, "", &name, properties, &text).await?;
-        if !self.line.confirmed(sent).await? {
+        let mut sent = Line::publish(&turn.publisher, "", &name, properties, &text);
+        if !self.line.confirmed(&mut sent, Line::deadline()).await? {
             return Err(self.line.failed(doing, "it was refused".into()));
         }
         if let Some(turn) = &mut self.turn {
-            turn.written = Instant::now();
+            turn.written = Some(Instant::now());
         }
         Ok(())
     }
@@ -234,11 +240,9 @@ impl Rabbit {
             let got = channel.basic_get(name.into(), BasicGetOptions::default());
             let Some(job) = self.line.wait(doing, got).await? else { return Ok(many) };
             let properties = without_ours(&job.properties, self.line.user());
-            let sent = self
-                .line
-                .publish(&publisher, home, job.routing_key.as_str(), properties, &job.data)
-                .await?;
-            if !self.line.confirmed(sent).await? {
+            let key = job.routing_key.as_str();
+            let mut sent = Line::publish(&publisher, home, key, properties, &job.data);
+            if !self.line.confirmed(&mut sent, Line::deadline()).await? {
                 return Err(self.line.failed(doing, "the source refused it".into()));
             }
             let acked = channel.basic_ack(job.delivery_tag, BasicAckOptions::default());
@@ -266,33 +270,4 @@ impl Rabbit {
 
 fn main_arguments() -> FieldTable {
     arguments(&[("x-queue-type", text("quorum"))])
-}
-
-/// The properties without what we have put there.
-fn without_ours(properties: &BasicProperties, user: &str) -> BasicProperties {
-    let headers = properties.headers().clone().unwrap_or_default();
-    let others =
-        headers.inner().iter().filter(|(name, _)| !name.as_str().starts_with("x-photofinish-"));
-    let others: std::collections::BTreeMap<_, _> =
-        others.map(|(name, value)| (name.clone(), value.clone())).collect();
-    let is_other = properties.user_id().as_ref().is_some_and(|name| name.as_str() != user);
-    let properties = if is_other { without_user(properties) } else { properties.clone() };
-    properties.with_headers(others.into())
-}
-
-/// The properties without the user, which only that user may set.
-pub(super) fn without_user(was: &BasicProperties) -> BasicProperties {
-    let mut is = BasicProperties::default();
-    macro_rules! keep {
-        ($($get:ident $with:ident),*) => {
-            $(if let Some(value) = was.$get() { is = is.$with(value.clone()); })*
-        };
-    }
-    keep!(
-        content_type with_content_type, content_encoding with_content_encoding, headers with_headers,
-        delivery_mode with_delivery_mode, priority with_priority, correlation_id with_correlation_id,
-        reply_to with_reply_to, expiration with_expiration, message_id with_message_id,
-        timestamp with_timestamp, kind with_type, app_id with_app_id, cluster_id with_cluster_id
-    );
-    is
 }
