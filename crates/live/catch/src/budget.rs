@@ -15,8 +15,8 @@ const ADVANCE: Duration = Duration::from_millis(50);
 /// threads that wait for one that is held. Where processors are idle, there is always one for those.
 const SPENT: f64 = 0.8;
 
-/// What is saved before it is spent again.
-const SAVING: Duration = Duration::from_millis(2);
+/// What is saved before it is spent again, and where to begin anew is dear.
+const SAVING: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(20));
 
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -30,6 +30,8 @@ pub(crate) struct Budget {
     before: Duration,
     decided: Instant,
     is_resting: bool,
+    /// To begin anew is dear.
+    pub(crate) is_thrifty: bool,
     rested: Option<Instant>,
     /// Spent before it began: reading the program.
     prepared: Duration,
@@ -65,6 +67,7 @@ impl Budget {
             before: advance,
             decided: now,
             is_resting: false,
+            is_thrifty: false,
             rested: None,
             prepared,
             held: Duration::ZERO,
@@ -94,7 +97,7 @@ impl Budget {
         self.trapped
     }
 
-    /// Arrivals cost so much.
+    /// Arrivals, or switches between threads, cost so much.
     pub(crate) fn spend_traps(&mut self, trapped: Duration) {
         self.trapped += trapped;
     }
@@ -169,7 +172,10 @@ impl Budget {
     }
 
     fn saving(&self) -> Duration {
-        SAVING.min(Duration::from_secs_f64(self.spent_rate() / 8.0))
+        match self.is_thrifty {
+            false => SAVING.0.min(Duration::from_secs_f64(self.spent_rate() / 8.0)),
+            true => SAVING.1.min(Duration::from_secs_f64(self.spent_rate())),
+        }
     }
 
     fn earned(&self) -> Duration {

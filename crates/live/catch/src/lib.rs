@@ -22,6 +22,7 @@ mod evidence;
 mod hold;
 mod landing;
 mod learnt;
+mod load;
 mod location;
 mod maps;
 mod notes;
@@ -31,6 +32,7 @@ mod race;
 mod rules;
 mod running;
 mod sites;
+mod switches;
 mod target;
 mod watch;
 mod whose;
@@ -97,7 +99,8 @@ pub struct Effort {
     pub held: Duration,
     /// Our own processor time, with that of reading the program at the beginning.
     pub processor: Duration,
-    /// What arrivals at breakpoints cost the process beside that: their number times what one costs here.
+    /// What arrivals at breakpoints cost the process beside that: their number times what one costs here; of a busy
+    /// one, what switches between threads that have breakpoints cost, too.
     pub trapped: Duration,
     /// The processors of the process, of which the budget is a part.
     pub processors: u32,

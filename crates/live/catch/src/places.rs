@@ -23,6 +23,8 @@ pub(crate) struct Places {
     watched: Option<Watching>,
     /// Where breakpoints sleep.
     somewhere: u64,
+    /// No thread has breakpoints.
+    is_asleep: bool,
 }
 
 /// What a place waits for.
@@ -56,17 +58,44 @@ impl Places {
             waiting: [None; PLACES],
             watched: None,
             somewhere,
+            is_asleep: false,
         };
+        places.open_all(tracer)?;
+        Ok(places)
+    }
+
+    fn open_all(&mut self, tracer: &Tracer) -> Result<(), TraceError> {
         for tid in tracer.threads() {
-            match places.breakpoints(tid) {
+            match self.breakpoints(tid) {
                 Ok(breakpoints) => {
-                    places.threads.insert(tid, breakpoints);
+                    self.threads.insert(tid, breakpoints);
                 }
                 Err(error) if error.is_gone() => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(places)
+        Ok(())
+    }
+
+    /// Takes the breakpoints from all threads until [`Self::wake`], once every turn has been ended.
+    pub(crate) fn sleep(&mut self) {
+        self.is_asleep = true;
+        self.threads.clear();
+    }
+
+    /// Gives them back, silent.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn wake(&mut self, tracer: &Tracer) -> Result<(), TraceError> {
+        if std::mem::take(&mut self.is_asleep) {
+            self.open_all(tracer)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.is_asleep
     }
 
     fn breakpoints(&self, tid: u32) -> Result<Breakpoints, TraceError> {
@@ -78,6 +107,9 @@ impl Places {
 
     /// A thread began.
     pub(crate) fn begin_thread(&mut self, tid: u32) {
+        if self.is_asleep {
+            return;
+        }
         match self.breakpoints(tid) {
             Ok(mut breakpoints) => {
                 for (breakpoint, waiting) in breakpoints.sites.iter_mut().zip(&self.waiting) {

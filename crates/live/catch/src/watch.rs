@@ -15,13 +15,14 @@ use photofinish_model::Fingerprint;
 use photofinish_sys::trace::{
     Event, Registers, Stopped, TraceError, Tracer, hurry, thread_cpu_time, trap_cost,
 };
-use photofinish_sys::{Mapping, mappings, monotonic_now, process_ticks};
+use photofinish_sys::{Mapping, mappings, monotonic_now};
 
 use crate::alive::alive;
 use crate::budget::Budget;
 use crate::cold::Cold;
 use crate::evidence::{Held, Judge, Other};
 use crate::learnt::{Knowledge, Learnt, SiteIdx, Subject};
+use crate::load::Load;
 use crate::maps::{self, FlagWord};
 use crate::places::{Places, Waiting};
 use crate::queue::{Queue, Turn};
@@ -40,13 +41,10 @@ pub(crate) const NOTES: u64 = 4;
 const RECONNAISSANCE: (f64, f64) = (0.4, 0.9);
 /// What may be spent before it is earned, where waiting for the next chance takes long.
 const CREDIT: Duration = Duration::from_millis(10);
-/// How often progress is told, and how often the load of the process is looked at.
+/// How often progress is told.
 const PROGRESS: Duration = Duration::from_millis(200);
-const LOAD: Duration = Duration::from_secs(1);
 /// Turns that end so close to one another end together: to wake up is dear.
 const TOGETHER: Duration = Duration::from_micros(700);
-/// A thread of a process that is busy, or idle, is held no longer.
-const LONGEST: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(20));
 
 pub(crate) struct Watch<'a> {
     pub(crate) process: &'a Process,
@@ -67,10 +65,9 @@ pub(crate) struct Watch<'a> {
     pub(crate) changed: u64,
     pub(crate) over: bool,
     pub(crate) random: fastrand::Rng,
-    processors: u32,
+    pub(crate) processors: u32,
+    pub(crate) load: Load,
     told: Instant,
-    /// The processor time of the process at some moment, in ticks.
-    load: (Instant, u64),
 }
 
 /// What the thread that traces has to tell.
@@ -182,8 +179,8 @@ impl<'a> Watch<'a> {
             over: false,
             random: fastrand::Rng::new(),
             processors,
+            load: Load::new(pid),
             told: Instant::now(),
-            load: (Instant::now(), process_ticks(pid).unwrap_or(0)),
         })
     }
 
@@ -212,23 +209,8 @@ impl<'a> Watch<'a> {
             self.told = Instant::now();
             self.queue.earned = self.budget.rate();
         }
-        if self.load.0.elapsed() >= LOAD {
-            self.look_at_load();
-        }
+        self.look_at_load();
         is_time
-    }
-
-    /// An idle process may be held longer, and one that needs its processors gets more of them.
-    fn look_at_load(&mut self) {
-        /// Of a clock that ticks a hundred times a second (`USER_HZ`).
-        const TICK: Duration = Duration::from_millis(10);
-        let (then, ticks_then) = self.load;
-        let ticks = process_ticks(self.tracer.pid()).unwrap_or(ticks_then);
-        let busy = TICK * u32::try_from(ticks.saturating_sub(ticks_then)).unwrap_or(u32::MAX);
-        let is_idle = busy * 8 < then.elapsed();
-        self.budget.be_careful(busy * 3 > then.elapsed() * self.processors);
-        self.queue.longest = if is_idle { LONGEST.1 } else { LONGEST.0 };
-        self.load = (Instant::now(), ticks);
     }
 
     /// Waits at sites for a little; a thread that arrived, as it was held, and who touched what it would
@@ -236,15 +218,19 @@ impl<'a> Watch<'a> {
     fn step(&mut self, end: Instant) -> Option<(SiteIdx, Held, Other)> {
         self.look_at_running();
         self.look_at_cold();
+        self.pay_for_switches();
         let pause = self.budget.pause();
         let mut until = match pause {
             Some(pause) => {
-                if self.budget.debt() >= CREDIT {
+                if self.has_dear_switches() {
+                    self.sleep();
+                } else if self.budget.debt() >= CREDIT {
                     self.rest();
                 }
                 Instant::now() + pause
             }
             None => {
+                self.wake();
                 // Before anybody can arrive: who finds it unarmed is not waited for any more.
                 self.places.program.arm();
                 self.fill_places();
@@ -256,6 +242,7 @@ impl<'a> Watch<'a> {
         let waits = self.places.waiting().iter().flatten().any(|waiting| waiting.to_hold);
         // Who arrives in cold code is held though it costs what is not earned yet.
         let holds = waits || self.cold.n_planted() > 0 && self.budget.debt() < CREDIT;
+        let holds = holds && !self.places.is_asleep();
         match holds {
             true if pause.is_some() => self.places.program.arm(),
             true => {}

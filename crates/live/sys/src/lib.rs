@@ -24,4 +24,4 @@ pub use error::SysError;
 pub use maps::{Mapping, mappings};
 pub use memory::{ForeignMemory, Range};
 pub use numa::NumaNodes;
-pub use threads::{Thread, ThreadState, process_ticks, threads, tid_inside};
+pub use threads::{Thread, ThreadState, process_ticks, threads, tid_inside, times_scheduled};

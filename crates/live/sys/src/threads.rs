@@ -68,6 +68,13 @@ pub fn process_ticks(pid: u32) -> Option<u64> {
     number(14)?.checked_add(number(15)?)
 }
 
+/// How often thread `tid` of `pid` was given a processor until now (`/proc/PID/task/TID/schedstat`, its third number;
+/// Linux, Documentation/scheduler/sched-stats.rst).
+pub fn times_scheduled(pid: u32, tid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{tid}/schedstat")).ok()?;
+    text.split_whitespace().nth(2)?.parse().ok()
+}
+
 /// The number that thread `tid` of `pid` has for itself; `tid` if that cannot be told.
 pub fn tid_inside(pid: u32, tid: u32) -> u32 {
     let status = fs::read_to_string(format!("/proc/{pid}/task/{tid}/status")).unwrap_or_default();
