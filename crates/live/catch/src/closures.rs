@@ -146,10 +146,8 @@ fn words(bytes: &[u8]) -> Vec<u64> {
 
 /// Where the program's code is.
 fn code(process: &Process) -> std::ops::Range<u64> {
-    let mut functions = process.symbols().functions();
-    let Some(first) = functions.next() else { return 0..0 };
-    let end = functions.map(|function| function.end).max().unwrap_or(first.end);
-    first.entry.loaded(process.bias()).0..end.loaded(process.bias()).0
+    let code = process.symbols().code();
+    code.start.loaded(process.bias()).0..code.end.loaded(process.bias()).0
 }
 
 #[cfg(test)]

@@ -136,6 +136,13 @@ impl Symbols {
         (0..self.n_functions).filter_map(|idx| self.function(idx)).find(is_it)
     }
 
+    /// Where the first function begins, and behind the last.
+    pub fn code(&self) -> std::ops::Range<LinkAddr> {
+        let last = self.n_functions.checked_sub(1).and_then(|idx| self.function(idx));
+        let bounds = self.function(0).zip(last);
+        bounds.map_or(LinkAddr(0)..LinkAddr(0), |(first, last)| first.entry..last.end)
+    }
+
     /// Every function, by address.
     pub fn functions(&self) -> impl Iterator<Item = Function<'_>> {
         (0..self.n_functions).filter_map(|idx| self.function(idx))
