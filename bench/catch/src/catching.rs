@@ -69,7 +69,7 @@ impl Catching {
         let mut peak_mib = 0.0_f64;
         while Instant::now() < self.until && self.child.try_wait()?.is_none() {
             peak_mib = peak_mib.max(memory_mib(self.child.id(), "VmHWM"));
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(50));
         }
         // Fails only because it is over already.
         let _ = self.child.kill();

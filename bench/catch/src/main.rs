@@ -14,6 +14,7 @@
 mod catching;
 mod corpus;
 mod cost;
+mod elsewhere;
 mod marks;
 mod payments;
 mod stats;

@@ -2,7 +2,8 @@
 //!
 //! Two runs of the same load differ by ten percent on a shared machine, and catch takes one. So the load never ends, windows
 //! are as short as is fair to what catch does once, at its beginning, and each with catch is held against its two neighbours.
-//! Requests are counted by the bytes that the service reads: all are as long as one another.
+//! Requests are counted by the bytes that the service reads: all are as long as one another. They are counted by the time
+//! that the processors were there for: what other programs and other guests of the host took (`elsewhere`) is left out.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::catching::Catching;
+use crate::elsewhere::elsewhere;
 use crate::payments::{Payments, Service};
 
 /// The load has settled by then.
@@ -27,17 +29,26 @@ pub(crate) fn ratios(
     let for_ms = format!("{}ms", total.as_millis());
     let mut driving = service.load(&[load[0], load[1], "--for", &for_ms])?;
     std::thread::sleep(SETTLED);
-    let pid = service.pid();
-    let mut before = alone(pid, window)?;
+    let ours = [service.pid(), driving.id()];
+    let alone = || {
+        pace(ours, || {
+            std::thread::sleep(window);
+            Ok(())
+        })
+    };
+    let mut before = alone()?;
     let mut ratios = Vec::new();
     for number in 0..n {
-        let with = pace(pid, || {
-            all.alarms += Catching::start(pid, window, &[])?.finish()?.races.len();
+        let with = pace(ours, || {
+            all.alarms += Catching::start(ours[0], window, &[])?.finish()?.races.len();
             Ok(())
         })?;
-        let after = alone(pid, window)?;
+        let after = alone()?;
         ratios.push(2.0 * with / (before + after));
-        eprintln!("window {number}: {:.3}", 2.0 * with / (before + after));
+        eprintln!(
+            "window {number}: {before:.0} {with:.0} {after:.0}: {:.3}",
+            2.0 * with / (before + after)
+        );
         before = after;
     }
     // It may have ended by itself.
@@ -46,18 +57,14 @@ pub(crate) fn ratios(
     Ok(ratios)
 }
 
-fn alone(pid: u32, window: Duration) -> anyhow::Result<f64> {
-    pace(pid, || {
-        std::thread::sleep(window);
-        Ok(())
-    })
-}
-
-/// Bytes that the process read in a second meanwhile.
-fn pace(pid: u32, meanwhile: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<f64> {
-    let (began, before) = (Instant::now(), bytes_read(pid)?);
+/// Bytes that the first of these processes read meanwhile, for a second of the machine.
+fn pace(ours: [u32; 2], meanwhile: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<f64> {
+    let (began, bytes, gone) = (Instant::now(), bytes_read(ours[0])?, elsewhere(&ours)?);
     meanwhile()?;
-    Ok((bytes_read(pid)? - before) as f64 / began.elapsed().as_secs_f64())
+    let bytes = bytes_read(ours[0])? - bytes;
+    let n_processors = std::thread::available_parallelism()?.get() as f64;
+    let gone = (elsewhere(&ours)?.as_secs_f64() - gone.as_secs_f64()) / n_processors;
+    Ok(bytes as f64 / (began.elapsed().as_secs_f64() - gone))
 }
 
 /// `rchar` of proc_pid_io(5).

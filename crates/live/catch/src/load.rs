@@ -5,13 +5,13 @@
 
 use std::time::{Duration, Instant};
 
-use photofinish_sys::process_ticks;
+use photofinish_sys::{process_ticks, threads};
 
 use crate::switches::Switches;
 use crate::watch::Watch;
 
-/// When the load is looked at first, and then how often.
-const LOOK: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(1));
+/// How long the first look takes; each takes twice as long as the one before, up to this.
+const LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// A thread of a process that is busy, or idle, is held no longer.
 const LONGEST: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(20));
 /// Of a clock that ticks a hundred times a second (`USER_HZ`).
@@ -22,41 +22,67 @@ const DEAR: u32 = 4;
 /// What was seen of it last.
 #[derive(Debug)]
 pub(crate) struct Load {
+    pid: u32,
+    processors: u32,
     looked: Instant,
     every: Duration,
     /// The processor time of the process then.
     ticks: u64,
     switches: Switches,
+    is_idle: bool,
     /// It needs its processors.
-    is_busy: bool,
+    pub(crate) is_busy: bool,
 }
 
 impl Load {
-    /// Nothing is known yet.
-    pub(crate) fn new(pid: u32) -> Load {
+    /// Begins to look. What is read before the first breakpoint takes longer than the first look, so that what
+    /// breakpoints cost is known by then.
+    pub(crate) fn new(pid: u32, processors: u32) -> Load {
         let ticks = process_ticks(pid).unwrap_or(0);
-        let switches = Switches::new(pid);
-        Load { looked: Instant::now(), every: LOOK.0, ticks, switches, is_busy: false }
+        let all = threads(pid).unwrap_or_default();
+        let switches = Switches::new(pid, all.iter().map(|thread| thread.tid));
+        let looked = Instant::now();
+        let every = LOOK.0;
+        Load { pid, processors, looked, every, ticks, switches, is_idle: false, is_busy: false }
+    }
+
+    /// Looks, if it is time; whether it did.
+    pub(crate) fn look(&mut self, threads: impl Iterator<Item = u32>) -> bool {
+        let elapsed = self.looked.elapsed();
+        if elapsed < self.every {
+            return false;
+        }
+        let ticks = process_ticks(self.pid).unwrap_or(self.ticks);
+        let n_ticks = ticks.saturating_sub(self.ticks);
+        let busy = TICK * u32::try_from(n_ticks).unwrap_or(u32::MAX);
+        self.is_idle = busy * 8 < elapsed;
+        self.is_busy = busy * 3 > elapsed * self.processors;
+        self.switches.look(threads);
+        (self.looked, self.every, self.ticks) =
+            (Instant::now(), (self.every * 2).min(LOOK.1), ticks);
+        true
     }
 }
 
 impl Watch<'_> {
-    /// An idle process may be held longer, and one that needs its processors gets more of them.
+    /// Looks again, if it is time.
     pub(crate) fn look_at_load(&mut self) {
-        let elapsed = self.load.looked.elapsed();
-        if elapsed < self.load.every {
-            return;
+        if self.load.look(self.tracer.threads()) {
+            self.heed_load();
         }
-        let ticks = process_ticks(self.tracer.pid()).unwrap_or(self.load.ticks);
-        let n_ticks = ticks.saturating_sub(self.load.ticks);
-        let busy = TICK * u32::try_from(n_ticks).unwrap_or(u32::MAX);
-        let is_idle = busy * 8 < elapsed;
-        self.load.is_busy = busy * 3 > elapsed * self.processors;
+    }
+
+    /// An idle process may be held longer, and one that needs its processors gets more of them.
+    fn heed_load(&mut self) {
         self.budget.be_careful(self.load.is_busy);
-        self.queue.longest = if is_idle { LONGEST.1 } else { LONGEST.0 };
-        self.load.switches.look(self.tracer.threads());
+        self.queue.longest = if self.load.is_idle { LONGEST.1 } else { LONGEST.0 };
         self.budget.is_thrifty = self.has_dear_switches();
-        (self.load.looked, self.load.every, self.load.ticks) = (Instant::now(), LOOK.1, ticks);
+    }
+
+    /// There are breakpoints from now on.
+    pub(crate) fn begin_paying(&mut self) {
+        self.heed_load();
+        self.load.switches.since();
     }
 
     /// Of a busy process, switches between threads that have breakpoints are paid for.

@@ -28,15 +28,19 @@ pub(crate) struct Switches {
 }
 
 impl Switches {
-    /// Nothing counted yet.
-    pub(crate) fn new(pid: u32) -> Switches {
+    /// Counts from now on.
+    pub(crate) fn new(pid: u32, threads: impl Iterator<Item = u32>) -> Switches {
         let now = Instant::now();
-        Switches { pid, counted: now, by_thread: HashMap::new(), rate: 0.0, paid: now }
+        let by_thread = HashMap::new();
+        let mut switches = Switches { pid, counted: now, by_thread, rate: 0.0, paid: now };
+        switches.look(threads);
+        switches
     }
 
     /// Counts the switches since the last look.
     pub(crate) fn look(&mut self, threads: impl Iterator<Item = u32>) {
-        let all: Vec<u32> = threads.collect();
+        let mut all: Vec<u32> = threads.collect();
+        all.sort_unstable();
         let seen = all.iter().take(MOST_THREADS);
         let now: HashMap<u32, u64> =
             seen.filter_map(|tid| Some((*tid, times_scheduled(self.pid, *tid)?))).collect();
@@ -87,8 +91,7 @@ mod tests {
                 break found.tid;
             }
         };
-        let mut switches = Switches::new(pid);
-        switches.look([tid].into_iter());
+        let mut switches = Switches::new(pid, [tid].into_iter());
         assert_eq!(switches.rate(), Duration::ZERO, "nothing to compare with");
         let before = times_scheduled(pid, tid).unwrap();
         while times_scheduled(pid, tid).unwrap() < before + 100 {

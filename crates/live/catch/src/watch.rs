@@ -137,6 +137,7 @@ impl<'a> Watch<'a> {
         }
         let before = thread_cpu_time();
         let processors = processors();
+        let mut load = Load::new(pid, processors);
         let subject = Subject::of(process, plan);
         let known = match learnt.known.take() {
             Some((known_subject, known)) if known_subject == subject => known,
@@ -158,10 +159,11 @@ impl<'a> Watch<'a> {
         let places = Places::open(&tracer, somewhere)?;
         let cold = Cold::new(pid, &places.program);
         queue.has_probes = cold.is_possible();
-        queue.begin(process, alive);
+        load.look(tracer.threads());
+        queue.begin(process, alive, load.is_busy);
         let trap = trap_cost();
         let prepared = plan.spent + thread_cpu_time().saturating_sub(before);
-        Ok(Watch {
+        let mut watch = Watch {
             process,
             judge: Judge { process },
             tracer,
@@ -179,9 +181,11 @@ impl<'a> Watch<'a> {
             over: false,
             random: fastrand::Rng::new(),
             processors,
-            load: Load::new(pid),
+            load,
             told: Instant::now(),
-        })
+        };
+        watch.begin_paying();
+        Ok(watch)
     }
 
     fn effort(&self) -> Effort {

@@ -2,7 +2,7 @@
 //!
 //! Start at [`Queue::begin`].
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use photofinish_goprocess::{LinkAddr, Process};
 
@@ -18,8 +18,9 @@ const MOST_AT_ONCE: usize = 500;
 const MOST_OTHERS: usize = 20_000;
 
 impl Queue {
-    /// Begins with what is in use. Called once, when it is known whether there are probes.
-    pub(crate) fn begin(&mut self, process: &Process, alive: Alive) {
+    /// Begins with what is in use. Called once, when it is known whether there are probes. Of a busy process only the
+    /// functions of others that were seen running are decoded before the first turn.
+    pub(crate) fn begin(&mut self, process: &Process, alive: Alive, is_busy: bool) {
         let n_functions = self.known.functions.len();
         let mut used = vec![false; n_functions];
         let (mut running, mut on_stacks) = (Vec::new(), Vec::new());
@@ -58,12 +59,16 @@ impl Queue {
         self.random.shuffle(&mut sleepers);
         self.sleepers = sleepers.into();
         let others = &self.known.sites.others;
-        let is_used = |function: &usize| alive.all.contains(&others[*function].0);
-        let (used, rest): (Vec<usize>, Vec<usize>) = self.functions.drain(..).partition(is_used);
-        let n_used = used.len().min(MOST_AT_ONCE);
-        self.functions = used.into_iter().chain(rest).collect();
+        let in_use =
+            |function: &usize, entries: &HashSet<LinkAddr>| entries.contains(&others[*function].0);
+        let n_in_use = |entries| self.functions.iter().filter(|at| in_use(at, entries)).count();
+        let at_once = n_in_use(if is_busy { &alive.hot } else { &alive.all }).min(MOST_AT_ONCE);
+        let rank = |at: &usize| (!in_use(at, &alive.hot), !in_use(at, &alive.all));
+        let mut functions: Vec<usize> = self.functions.drain(..).collect();
+        functions.sort_by_key(rank);
+        self.functions = functions.into();
         self.alive = alive;
-        (0..n_used).for_each(|_| self.decode_another(process));
+        (0..at_once).for_each(|_| self.decode_another(process));
     }
 
     /// Functions are asked once whether they run: those that may run often in turns, others by a probe where they
