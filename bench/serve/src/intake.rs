@@ -48,24 +48,30 @@ fn send(url: &str, sender: usize, each: usize) -> Vec<Duration> {
 
 /// The `number`th of a sender.
 pub(crate) fn sighting(sender: usize, number: usize) -> SightingJson {
+    let key = format!("intake/{sender}/{number}");
+    sighting_of(&(number % 50).to_string(), key, "v1", &format!("pod-{sender}"))
+}
+
+/// One of the race of this name.
+pub(crate) fn sighting_of(name: &str, key: String, build: &str, host: &str) -> SightingJson {
     let mut race = Race::new(Kind::DataRace, Detector::GoRace, "DATA RACE");
     for (op, verb) in [(Op::Read, "get"), (Op::Write, "set")] {
         let mut access = Access::new(op);
         access.stack = Stack::from(vec![Frame {
             file: Some("/src/cart/cart.go".to_owned()),
             line: Some(12),
-            ..Frame::new(format!("main.{verb}{}", number % 50))
+            ..Frame::new(format!("main.{verb}{name}"))
         }]);
         race.accesses.push(access);
     }
     race.raw = "WARNING: DATA RACE\n".repeat(40);
     SightingJson {
-        key: format!("intake/{sender}/{number}"),
+        key,
         race: RaceJson::from(&race),
         source: "canary".to_owned(),
         service: Some("cart".to_owned()),
-        build: Some("v1".to_owned()),
-        host: Some(format!("pod-{sender}")),
+        build: Some(build.to_owned()),
+        host: Some(host.to_owned()),
         pid: Some(1),
         at: Timestamp::now(),
     }

@@ -1,7 +1,8 @@
 //! What `photofinish serve` takes for each page of 10,000 findings with 1,000,000 sightings, and how
 //! many sightings a second many senders get onto its disk.
 //!
-//! With `--fleet` it is a soak instead: many processes report while `serve` is killed (`fleet`).
+//! With `--fleet` it is a soak instead: many processes report while `serve` is killed (`fleet`); with `--webhook-away`,
+//! a receiver of webhooks is (`hour`).
 //!
 //! `fill` makes the findings (different functions, patterns, owners, services, over 60 days), `pages`
 //! and `intake` ask. The server is a process of its own, as it would be; times are taken by the client
@@ -11,12 +12,13 @@
 
 mod fill;
 mod fleet;
+mod hour;
 mod intake;
 mod pages;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -53,6 +55,14 @@ struct Args {
     /// Keep findings in a Postgres, which is killed too
     #[arg(long)]
     postgres: bool,
+    /// Instead: a receiver of webhooks is away so many minutes
+    #[arg(long, value_name = "MINUTES")]
+    webhook_away: Option<u64>,
+    /// Be the receiver
+    #[arg(long, hide = true, requires = "heard")]
+    receive: Option<u16>,
+    #[arg(long, hide = true)]
+    heard: Option<PathBuf>,
     /// Be one of the processes
     #[arg(long, hide = true)]
     report_to: Option<String>,
@@ -64,6 +74,12 @@ fn main() -> Result<()> {
     let args = Args::parse();
     if let Some(url) = &args.report_to {
         return fleet::report(url, args.number, args.reports);
+    }
+    if let (Some(port), Some(heard)) = (args.receive, &args.heard) {
+        return hour::receiver::receive(port, heard);
+    }
+    if let Some(minutes) = args.webhook_away {
+        return hour::soak(minutes);
     }
     if let Some(processes) = args.fleet {
         let Args { reports, kills, postgres, .. } = args;
@@ -98,12 +114,17 @@ impl Server {
     }
 
     fn on(store: &OsStr, spool: &Path, listen: &str) -> Result<Server> {
+        Server::with(store, spool, listen, &[])
+    }
+
+    fn with(store: &OsStr, spool: &Path, listen: &str, more: &[OsString]) -> Result<Server> {
         let program = std::env::var_os("PHOTOFINISH").context("PHOTOFINISH names no program")?;
         let mut child = Command::new(program)
             .args(["serve", "--listen", listen, "--store"])
             .arg(store)
             .arg("--spool")
             .arg(spool)
+            .args(more)
             .stderr(Stdio::piped())
             .spawn()
             .context("cannot start photofinish")?;
@@ -116,6 +137,15 @@ impl Server {
         // Whoever writes to a pipe that nobody reads stops.
         std::thread::spawn(move || lines.for_each(drop));
         Ok(Server { child, url })
+    }
+
+    /// What is in memory of it, in MB.
+    fn memory_mb(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib: f64 =
+            line.and_then(|line| line.split_whitespace().next()).unwrap_or("0").parse()?;
+        Ok(kib / 1024.0)
     }
 }
 
