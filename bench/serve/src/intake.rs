@@ -9,26 +9,29 @@ use photofinish_model::{Access, Detector, Frame, Kind, Op, Race, Stack};
 use photofinish_store::json::RaceJson;
 use std::time::{Duration, Instant};
 
-/// Prints what a second takes.
-pub(crate) fn measure(url: &str, senders: usize, each: usize) -> Result<()> {
-    let start = Instant::now();
-    let mut times: Vec<Duration> = std::thread::scope(|scope| {
-        let sending: Vec<_> =
-            (0..senders).map(|sender| scope.spawn(move || send(url, sender, each))).collect();
-        let joined = sending.into_iter().map(|thread| thread.join().unwrap_or_default());
-        joined.flatten().collect()
-    });
-    let took = start.elapsed();
-    let sent = senders * each;
-    ensure!(times.len() == sent, "{} of {sent} sightings were taken", times.len());
-    times.sort();
-    println!(
-        "\n{senders} senders with {each} sightings each, one a request, answered once they are on the disk: \
-         {:.0} a second, median {}, 99 of 100 within {}.",
-        sent as f64 / took.as_secs_f64(),
-        millis(times[sent / 2]),
-        millis(times[sent * 99 / 100]),
-    );
+/// Prints a row for each number of senders, who send so many each.
+pub(crate) fn measure(url: &str, crowds: &[(usize, usize)]) -> Result<()> {
+    println!("| senders | sightings of each | a second | median | 99 of 100 within |");
+    println!("|---:|---:|---:|---:|---:|");
+    for (crowd, (senders, each)) in crowds.iter().copied().enumerate() {
+        let start = Instant::now();
+        let mut times: Vec<Duration> = std::thread::scope(|scope| {
+            let sending = |sender| scope.spawn(move || send(url, crowd * 100_000 + sender, each));
+            let sending: Vec<_> = (0..senders).map(sending).collect();
+            let joined = sending.into_iter().map(|thread| thread.join().unwrap_or_default());
+            joined.flatten().collect()
+        });
+        let took = start.elapsed();
+        let sent = senders * each;
+        ensure!(times.len() == sent, "{} of {sent} sightings were taken", times.len());
+        times.sort();
+        println!(
+            "| {senders} | {each} | {:.0} | {} | {} |",
+            sent as f64 / took.as_secs_f64(),
+            millis(times[sent / 2]),
+            millis(times[sent * 99 / 100]),
+        );
+    }
     Ok(())
 }
 

@@ -42,7 +42,9 @@ pub(crate) fn soak(minutes: u64) -> Result<()> {
     for number in 0..OLD {
         hour.see(&format!("Old{number}"), "v1", 0)?;
     }
-    let before = hour.listen(|messages| judge::titles(messages, "/program").len() == OLD)?;
+    let before = hour.listen(|messages| {
+        judge::PATHS.iter().all(|path| judge::titles(messages, path).len() == OLD)
+    })?;
     hour.receiver = None;
     let memory = hour.away(minutes * 60)?;
     let back = Timestamp::now().as_millisecond();
@@ -60,7 +62,6 @@ pub(crate) fn soak(minutes: u64) -> Result<()> {
     println!("| minutes that the receiver was away | {minutes} |");
     println!("| findings meanwhile, decided about meanwhile | {FRESH}, {} |", DECIDED.len());
     println!("| SIGKILLs of serve meanwhile | {KILLS} |");
-    expected.judge(&messages[before..until], back)?;
     let mut grown = None;
     for (life, samples) in memory.iter().enumerate() {
         let (early, late) = thirds(samples);
@@ -69,6 +70,7 @@ pub(crate) fn soak(minutes: u64) -> Result<()> {
             grown = Some(life + 1);
         }
     }
+    expected.judge(&messages[before..until], back)?;
     ensure!(grown.is_none(), "the memory of serve {} grew", grown.unwrap_or_default());
     Ok(())
 }
