@@ -12,6 +12,7 @@ mod kills;
 mod serve_fleet;
 mod slow;
 mod stage;
+mod webhook_hour;
 
 use std::process::ExitCode;
 
@@ -93,6 +94,12 @@ const SOAKS: &[(&str, How, &str)] = &[
         How::Own(serve_fleet::serve_fleet),
         "[--processes 1000] [--reports 60] [--kills 10] a report a second from each of 1,000 processes, serve and its \
          Postgres killed: all are there once",
+    ),
+    (
+        "webhook-hour",
+        How::Own(webhook_hour::webhook_hour),
+        "[--minutes 60] a receiver of webhooks is away for an hour, and serve is killed meanwhile: each finding is told \
+         as promised",
     ),
     (
         "deploy-apiserver",

@@ -5,18 +5,20 @@ use jiff::{SignedDuration, Timestamp};
 use photofinish_model::{Access, Detector, Frame, GoroutineId, Kind, Op, Race, Stack};
 use photofinish_store::{
     Action, CodeOwners, Decision, Filter, NewSighting, OwnerRules, Repository, Source, Store,
+    StorePlace,
 };
-use std::path::Path;
+use std::time::Instant;
 
 /// Sightings in one transaction.
 const BATCH: usize = 5_000;
 const SERVICES: [&str; 6] = ["cart", "payments", "search", "mail", "accounts", "stock"];
 const SOURCES: [Source; 4] = [Source::Canary, Source::Mirror, Source::Jobs, Source::Catch];
 
-/// Makes the findings at `path`.
-pub(crate) fn fill(path: &Path, findings: usize, sightings: usize) -> Result<()> {
+/// Makes the findings at `place`.
+pub(crate) fn fill(place: &StorePlace, findings: usize, sightings: usize) -> Result<()> {
     eprintln!("making {findings} findings with {sightings} sightings");
-    let mut store = Store::open(path)?;
+    let start = Instant::now();
+    let mut store = Store::open(place)?;
     let owners = SERVICES.map(|service| format!("/{service}/ @team-{service}\n")).concat();
     let repository =
         Repository { module: Some("example.com/shop".to_owned()), ..Repository::default() };
@@ -54,6 +56,7 @@ pub(crate) fn fill(path: &Path, findings: usize, sightings: usize) -> Result<()>
         store.record_all(&batch)?;
         number = end;
     }
+    eprintln!("made in {:.0} s", start.elapsed().as_secs_f64());
     decide(&mut store, now)
 }
 

@@ -45,8 +45,8 @@ pub struct Page {
     pub offset: usize,
     /// How many at most.
     pub limit: usize,
-    /// The earliest hour of [`Summary::activity`].
-    pub activity_since: Timestamp,
+    /// The earliest hour of [`Summary::activity`], if anybody wants that.
+    pub activity_since: Option<Timestamp>,
 }
 
 /// A page of findings, and how many there are.
@@ -153,7 +153,7 @@ impl Store {
         let counts = |sql: &str, values: &[Value]| -> Result<Vec<(String, u64)>, DatabaseError> {
             self.database.rows(sql, values, |row| Ok((row.get(0)?, unsigned(row.get(1)?))))
         };
-        let sightings = "SELECT source, CAST(sum(count) AS BIGINT) FROM tally GROUP BY source";
+        let sightings = "SELECT source, count FROM total";
         let states = concat!("SELECT ", state_at!("?1"), ", count(*) FROM finding GROUP BY 1");
         let read = || {
             Ok(Totals {

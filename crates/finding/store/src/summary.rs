@@ -3,7 +3,7 @@
 //! What is told of them is asked for once for the page rather than once for each: with a Postgres somewhere else it is the
 //! trips that take the time. Start at [`Store::summaries`].
 
-use crate::database::{DatabaseError, Value};
+use crate::database::{DatabaseError, MOST, Value, among, values};
 use crate::error::StoreError;
 use crate::lifecycle::State;
 use crate::list::{HOUR, Key};
@@ -13,9 +13,6 @@ use crate::sighting::Source;
 use jiff::Timestamp;
 use photofinish_model::{Fingerprint, Pattern};
 use std::collections::{BTreeMap, HashMap};
-
-/// Findings asked for in one statement.
-const TOGETHER: usize = 500;
 
 /// A finding in one line.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,31 +56,34 @@ impl Store {
     pub(crate) fn summaries(
         &self,
         keys: Vec<Key>,
-        since: Timestamp,
+        since: Option<Timestamp>,
     ) -> Result<Vec<Summary>, StoreError> {
         let mut summaries = Vec::with_capacity(keys.len());
         let mut keys = keys.into_iter().peekable();
         while keys.peek().is_some() {
-            summaries.extend(self.some(keys.by_ref().take(TOGETHER).collect(), since)?);
+            summaries.extend(self.some(keys.by_ref().take(MOST).collect(), since)?);
         }
         Ok(summaries)
     }
 
-    fn some(&self, keys: Vec<Key>, since: Timestamp) -> Result<Vec<Summary>, StoreError> {
+    fn some(&self, keys: Vec<Key>, since: Option<Timestamp>) -> Result<Vec<Summary>, StoreError> {
         let error = self.error("read");
         let ids: Vec<i64> = keys.iter().map(|key| key.id).collect();
         let mut told = self.told(&ids).map_err(&error)?;
         let mut sources: HashMap<i64, BTreeMap<String, u64>> = HashMap::new();
-        for (id, source, count) in self.tallied(&ids, "source").map_err(&error)? {
-            sources.entry(id).or_default().insert(source, count);
-        }
         let mut services: HashMap<i64, Vec<String>> = HashMap::new();
-        for (id, service, _) in self.tallied(&ids, "service").map_err(&error)? {
-            services.entry(id).or_default().push(service);
+        for (id, source, service, count) in self.tallied(&ids).map_err(&error)? {
+            *sources.entry(id).or_default().entry(source).or_default() += count;
+            let services = services.entry(id).or_default();
+            if !service.is_empty() && !services.contains(&service) {
+                services.push(service);
+            }
         }
         let mut activity: HashMap<i64, Vec<(Timestamp, u64)>> = HashMap::new();
-        for (id, hour, count) in self.hours(&ids, since).map_err(&error)? {
-            activity.entry(id).or_default().push((hour, count));
+        if let Some(since) = since {
+            for (id, hour, count) in self.hours(&ids, since).map_err(&error)? {
+                activity.entry(id).or_default().push((hour, count));
+            }
         }
         let mut summary = |key: Key| {
             // Gone since the keys were read.
@@ -111,23 +111,24 @@ impl Store {
 
     /// What stands in the findings' own rows.
     fn told(&self, ids: &[i64]) -> Result<HashMap<i64, Told>, DatabaseError> {
-        let sql = "SELECT id, title, pattern, light_only, owners FROM finding WHERE id IN";
-        let rows = self.database.rows(&among(sql, ids.len(), ""), &numbers(ids), |row| {
+        let select = "SELECT id, title, pattern, light_only, owners FROM finding WHERE id IN";
+        let (sql, values) = among(select, &[], numbers(ids), "");
+        let rows = self.database.rows(&sql, &values, |row| {
             let (title, pattern, light_only) = (row.get(1)?, row.get(2)?, row.get(3)?);
             Ok((row.get(0)?, Told { title, pattern, light_only, owners: row.get(4)? }))
         })?;
         Ok(rows.into_iter().collect())
     }
 
-    /// How often by one column of `tally`, of each finding in the order of first seen.
-    fn tallied(&self, ids: &[i64], column: &str) -> Result<Vec<(i64, String, u64)>, DatabaseError> {
-        let select = format!(
-            "SELECT finding, {column}, CAST(sum(count) AS BIGINT), min(first_seen) FROM tally
-             WHERE {column} <> '' AND finding IN"
-        );
-        let sql = among(&select, ids.len(), " GROUP BY finding, 2 ORDER BY 4, 2");
-        self.database
-            .rows(&sql, &numbers(ids), |row| Ok((row.get(0)?, row.get(1)?, unsigned(row.get(2)?))))
+    /// How often by whom and in which service, of each finding in the order of first seen.
+    fn tallied(&self, ids: &[i64]) -> Result<Vec<(i64, String, String, u64)>, DatabaseError> {
+        let select = "SELECT finding, source, service, CAST(sum(count) AS BIGINT), min(first_seen) FROM tally
+                      WHERE finding IN";
+        let group = " GROUP BY finding, source, service ORDER BY 5, 3";
+        let (sql, values) = among(select, &[], numbers(ids), group);
+        self.database.rows(&sql, &values, |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, unsigned(row.get(3)?)))
+        })
     }
 
     /// How often by the hour since `since`, of each finding in that order.
@@ -136,11 +137,9 @@ impl Store {
         ids: &[i64],
         since: Timestamp,
     ) -> Result<Vec<(i64, Timestamp, u64)>, DatabaseError> {
-        let sql =
-            among("SELECT finding, hour, count FROM activity WHERE finding IN", ids.len(), "");
-        let mut values = numbers(ids);
-        values.push((since.as_millisecond() / HOUR).into());
-        let sql = format!("{sql} AND hour >= ?{} ORDER BY hour", values.len());
+        let select = "SELECT finding, hour, count FROM activity WHERE hour >= ?1 AND finding IN";
+        let since = values![since.as_millisecond() / HOUR];
+        let (sql, values) = among(select, since, numbers(ids), " ORDER BY hour");
         self.database.rows(&sql, &values, |row| {
             let hour: i64 = row.get(1)?;
             Ok((row.get(0)?, from_millis(hour.saturating_mul(HOUR)), unsigned(row.get(2)?)))
@@ -148,12 +147,6 @@ impl Store {
     }
 }
 
-/// `SELECT … IN (?1, ?2)` with so many values. The statement is the same for every full page, and so stays prepared.
-fn among(select: &str, n: usize, rest: &str) -> String {
-    let places: Vec<String> = (1..=n).map(|place| format!("?{place}")).collect();
-    format!("{select} ({}){rest}", places.join(", "))
-}
-
-fn numbers(ids: &[i64]) -> Vec<Value> {
-    ids.iter().copied().map(Value::from).collect()
+fn numbers(ids: &[i64]) -> impl Iterator<Item = Value> {
+    ids.iter().copied().map(Value::from)
 }

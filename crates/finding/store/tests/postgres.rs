@@ -169,6 +169,23 @@ fn a_batch_that_fails_in_the_middle_leaves_nothing_behind() {
 }
 
 #[test]
+fn tables_of_an_older_photofinish_are_counted_like_new_ones() {
+    let Some(server) = PostgresServer::start() else { return };
+    let url = empty_schema(&server);
+    let mut store = Store::open(url.as_str()).unwrap();
+    cases::list::fill(&mut store);
+    let totals = store.totals().unwrap();
+    assert!(!totals.sightings.is_empty());
+    drop(store);
+    let schema = url.rsplit("%3D").next().unwrap();
+    sql(
+        &server,
+        &format!("DROP TABLE {schema}.total; UPDATE {schema}.photofinish SET version = 5"),
+    );
+    assert_eq!(Store::open(url.as_str()).unwrap().totals().unwrap(), totals);
+}
+
+#[test]
 fn letters_that_postgres_does_not_take_are_kept_as_others() {
     let Some(server) = PostgresServer::start() else { return };
     let mut store = Store::open(empty_schema(&server).as_str()).unwrap();

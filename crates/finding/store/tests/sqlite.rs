@@ -26,12 +26,15 @@ fn a_file_of_an_older_photofinish_is_searched_and_plotted_like_a_new_one() {
         .iter()
         .map(|f| kept.store.list(f, &cases::list::ALL).unwrap().findings)
         .collect();
+    let totals = kept.store.totals().unwrap();
+    assert!(!totals.sightings.is_empty());
     let path = kept.store.place().file().unwrap().to_owned();
     drop(kept.store);
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection
         .execute_batch(
-            "DROP TABLE search; DROP TABLE activity; DROP TABLE job; DROP TABLE cursor; DROP TABLE campaign; PRAGMA user_version = 1;",
+            "DROP TABLE search; DROP TABLE activity; DROP TABLE job; DROP TABLE cursor; DROP TABLE campaign; DROP TABLE total;
+             PRAGMA user_version = 1;",
         )
         .unwrap();
     drop(connection);
@@ -45,4 +48,5 @@ fn a_file_of_an_older_photofinish_is_searched_and_plotted_like_a_new_one() {
     };
     assert_eq!(titles(&after), titles(&before));
     assert!(after == before, "the same in every field");
+    assert_eq!(store.totals().unwrap(), totals);
 }

@@ -112,9 +112,16 @@ fn admit(app: &App, request: &Request) -> Result<(), Box<Reply>> {
         return Ok(());
     }
     if is_api || changes {
-        let mut reply = Trouble::new(StatusCode::UNAUTHORIZED, "a token is needed")
-            .hint("send it as `Authorization: Bearer …`")
-            .json();
+        let trouble = |error: &str| Trouble::new(StatusCode::UNAUTHORIZED, error);
+        let mut reply = match is_api {
+            true => {
+                trouble("a token is needed").hint("send it as `Authorization: Bearer …`").json()
+            }
+            // A person whose cookie has run out while a form was open.
+            false => trouble("you are not logged in any more, so nothing was changed")
+                .hint("log in and do it again")
+                .page(),
+        };
         let kind = HeaderValue::from_static("Bearer");
         reply.headers_mut().insert(header::WWW_AUTHENTICATE, kind);
         return Err(Box::new(reply));

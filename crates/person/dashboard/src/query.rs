@@ -132,7 +132,7 @@ impl ListQuery {
             order: self.order,
             offset: (self.page - 1).saturating_mul(limit),
             limit,
-            activity_since: plot_since(now, PLOT_DAYS),
+            activity_since: Some(plot_since(now, PLOT_DAYS)),
         }
     }
 

@@ -112,6 +112,11 @@ impl Browser {
         self.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'");
     }
 
+    /// Forgets all cookies, as when they have run out.
+    pub(crate) fn forget_cookies(&mut self) {
+        self.call("Network.clearBrowserCookies", json!({}));
+    }
+
     /// What an expression of the page is.
     pub(crate) fn value(&mut self, expression: &str) -> Value {
         let parameters =

@@ -191,6 +191,62 @@ fn who_has_the_token_gets_in_and_out() {
     assert_no_complaints(&mut browser, &served);
 }
 
+/// By keys alone, too.
+#[test]
+fn who_is_refused_or_finds_nothing_is_told_so_on_a_page_like_the_others() {
+    let Some(mut browser) = Browser::start() else { return };
+    let service = Service::new();
+    std::fs::write(service.path("token"), "a-token-that-nobody-guesses").unwrap();
+    let served = service.serve(&["--token-file", service.path("token").to_str().unwrap()]);
+    let log_in = |browser: &mut Browser, token: &str| {
+        browser.wait_for("document.activeElement.id === 'token'");
+        browser.type_text(token);
+        browser.press("Tab");
+        assert_eq!(browser.value("document.activeElement.innerText"), json!("Log in"));
+        browser.and_arrive(|browser| browser.press("Enter"));
+    };
+    browser.open(&format!("{}/", served.url));
+    browser.wait_for("location.pathname === '/login'");
+    log_in(&mut browser, "a wrong one");
+    assert!(browser.text("[role=alert]").contains("not the token"));
+    inspect(&mut browser, "login-wrong");
+    log_in(&mut browser, "a-token-that-nobody-guesses");
+    browser.wait_for("location.pathname === '/findings'");
+    for (name, address, says) in [
+        ("empty", "/findings", "No race has been seen"),
+        ("no-variants", "/variants", "No proxy"),
+        ("no-campaigns", "/campaigns", "No hunt"),
+        ("unknown", "/findings/0123456789ab", "404"),
+        ("nowhere", "/nowhere", "404"),
+    ] {
+        browser.open(&format!("{}{address}", served.url));
+        let text = browser.text("main");
+        assert!(text.contains(says), "{name}: {text}");
+        inspect(&mut browser, name);
+    }
+    browser.tab_to("e.innerText === 'All findings'");
+    browser.and_arrive(|browser| browser.press("Enter"));
+
+    // The cookie runs out while a form is open.
+    let race = service.race(["main.getCached", "main.setCached"], "cache.go", [6, 11]);
+    let now = jiff::Timestamp::now();
+    record(&mut service.open(), "cache", &race, Source::Canary, "v1", now);
+    browser.open(&format!("{}/findings/{}", served.url, service.cache_id()));
+    browser.forget_cookies();
+    browser.value("document.querySelector('#by').value = 'mia'");
+    browser.and_arrive(|browser| browser.click("button[value=acknowledge]"));
+    let text = browser.text("main");
+    assert!(text.contains("401") && text.contains("nothing was changed"), "{text}");
+    inspect(&mut browser, "logged-out");
+    browser.tab_to("e.innerText === 'Log in'");
+    browser.and_arrive(|browser| browser.press("Enter"));
+    log_in(&mut browser, "a-token-that-nobody-guesses");
+    browser.wait_for("location.pathname === '/findings'");
+    let refusals = browser.complaints(&served.url);
+    let is_refusal = |line: &String| line.contains("401") || line.contains("404");
+    assert!(refusals.iter().all(is_refusal), "{refusals:?}");
+}
+
 #[test]
 fn the_variants_of_a_proxy_are_shown_as_they_do_now() {
     let Some(mut browser) = Browser::start() else { return };

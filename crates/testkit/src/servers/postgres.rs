@@ -28,6 +28,15 @@ impl PostgresServer {
         PostgresServer::start_as(&[], &[])
     }
 
+    /// One with the settings of a new installation: what is committed is on the disk, which tests do not wait for.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn start_durable() -> Option<PostgresServer> {
+        PostgresServer::start_as(&[], &["-cfsync=on", "-cshared_buffers=128MB"])
+    }
+
     /// One that also speaks TLS, with a certificate and its key in PEM.
     ///
     /// # Panics

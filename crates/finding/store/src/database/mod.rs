@@ -8,16 +8,19 @@
 //! Not here: what the statements are (`record`, `read`, …). Start at [`Database`].
 
 mod error;
+mod many;
 mod postgres;
 mod session;
 mod value;
 
 pub use error::DatabaseError;
 pub(crate) use error::Trouble;
+pub(crate) use many::{MOST, among, in_rows};
 pub(crate) use postgres::Postgres;
 pub(crate) use value::{Row, Value, values};
 
 use rusqlite::{Connection, params_from_iter};
+use std::borrow::Cow;
 
 /// An open database.
 #[derive(Debug)]
@@ -42,6 +45,14 @@ impl Database {
         match self {
             Database::Sqlite(_) => SQLITE,
             Database::Postgres(_) => POSTGRES,
+        }
+    }
+
+    /// What is read again of a text that is written.
+    pub(crate) fn kept<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self {
+            Database::Sqlite(_) => Cow::Borrowed(text),
+            Database::Postgres(_) => value::in_postgres(text),
         }
     }
 

@@ -209,7 +209,15 @@ impl Session {
         if let Some(statement) = connected.prepared.get(sql) {
             return Ok((client, statement.clone()));
         }
-        let statement = client.prepare(&in_postgres(sql)).await?;
+        let statement = match client.prepare(&in_postgres(sql)).await {
+            Ok(statement) => statement,
+            Err(refused) => {
+                // Most likely what was written before it had failed, and nothing more is taken.
+                self.settle().await?;
+                return Err(refused.into());
+            }
+        };
+        let connected = self.client_and_statements().await?;
         if connected.prepared.len() >= PREPARED {
             connected.prepared.clear();
         }

@@ -3,6 +3,7 @@
 use super::DatabaseError;
 use bytes::BytesMut;
 use rusqlite::types::{ToSqlOutput, ValueRef};
+use std::borrow::Cow;
 use std::error::Error;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
@@ -144,6 +145,14 @@ impl rusqlite::ToSql for Value {
     }
 }
 
+/// Without the one letter that a text of Postgres cannot hold.
+pub(super) fn in_postgres(text: &str) -> Cow<'_, str> {
+    match text.contains('\0') {
+        true => Cow::Owned(text.replace('\0', "\u{2400}")),
+        false => Cow::Borrowed(text),
+    }
+}
+
 impl ToSql for Value {
     fn to_sql(
         &self,
@@ -154,11 +163,7 @@ impl ToSql for Value {
             Value::Null => Ok(IsNull::Yes),
             Value::Int(number) if *of == Type::INT4 => i32::try_from(*number)?.to_sql(of, out),
             Value::Int(number) => number.to_sql(of, out),
-            // The one letter that a text of Postgres cannot hold.
-            Value::Text(text) if text.contains('\0') => {
-                text.replace('\0', "\u{2400}").to_sql(of, out)
-            }
-            Value::Text(text) => text.to_sql(of, out),
+            Value::Text(text) => in_postgres(text).to_sql(of, out),
         }
     }
 

@@ -1,208 +1,105 @@
-//! The statements that recording a sighting takes, each on its own.
+//! What the sightings of a batch come to, written.
 //!
-//! All of them run inside the transaction of [`Store::record_all`](crate::Store::record_all).
+//! Start at [`Batch::write`].
 
-use crate::database::{Database, DatabaseError, Value, values};
+use super::batch::Batch;
+use super::row::Row;
+use crate::database::{DatabaseError, Value, in_rows, values};
 use crate::error::StoreError;
 use crate::filter::words_of;
-use crate::finding::{sample_rank, title_of};
+use crate::finding::title_of;
 use crate::json::RaceJson;
 use crate::lifecycle::State;
 use crate::list::HOUR;
-use crate::owners::OwnerRules;
-use crate::place::StorePlace;
-use crate::read::{json_error, word};
+use crate::read::json_error;
 use crate::sighting::NewSighting;
 use crate::source::Sources;
 use photofinish_model::{Fingerprint, Pattern, Race};
+use std::collections::BTreeMap;
 
-/// One transaction under way.
-pub(super) struct Writer<'a> {
-    pub(super) database: &'a Database,
-    pub(super) place: &'a StorePlace,
-    pub(super) owner_rules: Option<&'a OwnerRules>,
+/// Where sightings are counted together: finding, source, service, build, host.
+type Where = (i64, String, String, String, String);
+
+/// How often, first and last.
+struct Tally {
+    count: i64,
+    first_seen: i64,
+    last_seen: i64,
 }
 
-/// What a finding's row says before a sighting is added.
-pub(super) struct Row {
-    pub(super) id: i64,
-    pub(super) state: State,
-    pub(super) last_seen: i64,
-    pub(super) first_seen: i64,
-    pub(super) sample_rank: i64,
-    pub(super) closed_at: Option<i64>,
-    pub(super) fixed_in: Option<String>,
-    pub(super) muted_until: Option<i64>,
-    pub(super) owners_assigned: bool,
-}
-
-impl Writer<'_> {
-    /// The finding that a sighting with this key went to, if there was one.
-    pub(super) fn earlier(
-        &self,
-        key: &str,
-        fingerprint: &Fingerprint,
-    ) -> Result<Option<(Fingerprint, State)>, StoreError> {
-        let earlier = self
-            .database
-            .row(
-                "SELECT fingerprint, state FROM sighting JOIN finding ON finding.id = sighting.finding
-                 WHERE key = ?1",
-                values![key],
-                |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)),
-            )
-            .map_err(|e| self.error(e))?;
-        earlier
-            .map(|(id, state)| Ok((Fingerprint::from_stored(id), word(&state, fingerprint)?)))
-            .transpose()
+impl Batch<'_> {
+    /// Writes everything that is not written yet.
+    pub(super) fn write(mut self) -> Result<(), StoreError> {
+        self.write_builds().map_err(|e| self.error(e))?;
+        let mut rows: Vec<(&Fingerprint, &Row<'_>)> =
+            self.rows.iter().filter(|(_, row)| row.count > 0).collect();
+        rows.sort_by_key(|(_, row)| row.id);
+        let mut evidence = Vec::new();
+        for (fingerprint, row) in rows {
+            self.write_row(row).map_err(|e| self.error(e))?;
+            let mut keep = |role: &str, text: String| {
+                evidence.push(vec![row.id.into(), role.into(), text.into()]);
+            };
+            if let Some(raw) = row.first {
+                keep("first", raw.to_owned());
+            }
+            if let Some(raw) = row.latest {
+                keep("latest", raw.to_owned());
+            }
+            if let Some(race) = row.sample {
+                let json = serde_json::to_string(&RaceJson::from(race))
+                    .map_err(|cause| json_error(fingerprint, cause))?;
+                keep("sample", json);
+                self.write_sample(row, fingerprint, race).map_err(|e| self.error(e))?;
+            }
+            if let (Some(race), Some(rules), false) =
+                (row.last_race, self.owner_rules, row.owners_assigned)
+            {
+                let owners = serde_json::to_string(&rules.owners_of(race))
+                    .map_err(|cause| json_error(fingerprint, cause))?;
+                let sql = "UPDATE finding SET owners = ?2 WHERE id = ?1 AND owners <> ?2";
+                let written = self.database.write(sql, values![row.id, owners]);
+                written.map_err(|e| self.error(e))?;
+            }
+        }
+        self.write_evidence(&evidence).map_err(|e| self.error(e))?;
+        self.write_counts().map_err(|e| self.error(e))
     }
 
-    pub(super) fn row(&self, fingerprint: &Fingerprint) -> Result<Option<Row>, StoreError> {
-        let found = self
-            .database
-            .row(
-                "SELECT id, state, last_seen, first_seen, sample_rank, closed_at, fixed_in,
-                        muted_until, owners_assigned
-                 FROM finding WHERE fingerprint = ?1",
-                values![fingerprint.as_str()],
-                |row| {
-                    let placeholder = Row {
-                        id: row.get(0)?,
-                        state: State::New,
-                        last_seen: row.get(2)?,
-                        first_seen: row.get(3)?,
-                        sample_rank: row.get(4)?,
-                        closed_at: row.get(5)?,
-                        fixed_in: row.get(6)?,
-                        muted_until: row.get(7)?,
-                        owners_assigned: row.get(8)?,
-                    };
-                    Ok((placeholder, row.get::<String>(1)?))
-                },
-            )
-            .map_err(|e| self.error(e))?;
-        found.map(|(row, state)| Ok(Row { state: word(&state, fingerprint)?, ..row })).transpose()
-    }
-
-    pub(super) fn insert(
-        &self,
-        fingerprint: &Fingerprint,
-        sighting: &NewSighting<'_>,
-    ) -> Result<Row, StoreError> {
-        let at = sighting.at.as_millisecond();
-        let id = self
-            .database
-            .one(
-                "INSERT INTO finding (fingerprint, title, pattern, state, light_only, first_seen, last_seen,
-                                      count, sample_rank, owners, owners_assigned)
-                 VALUES (?1, '', '', 'new', 1, ?2, ?2, 0, -1, '[]', 0) RETURNING id",
-                values![fingerprint.as_str(), at],
-                |row| row.get(0),
-            )
-            .map_err(|e| self.error(e))?;
-        let row = Row {
-            id,
-            state: State::New,
-            last_seen: at,
-            first_seen: at,
-            sample_rank: -1,
-            closed_at: None,
-            fixed_in: None,
-            muted_until: None,
-            owners_assigned: false,
-        };
-        self.write_change(
-            row.id,
-            at,
-            None,
-            State::New,
-            &format!("first seen {}", super::place(sighting)),
-        )?;
-        Ok(row)
-    }
-
-    pub(super) fn count(
-        &self,
-        row: &Row,
-        state: State,
-        sighting: &NewSighting<'_>,
-    ) -> Result<(), DatabaseError> {
-        let at = sighting.at.as_millisecond();
+    fn write_row(&self, row: &Row<'_>) -> Result<(), DatabaseError> {
         self.database.write(
-            "UPDATE finding SET count = count + 1, state = ?2,
-                    first_seen = CASE WHEN first_seen > ?3 THEN ?3 ELSE first_seen END,
-                    last_seen = CASE WHEN last_seen < ?3 THEN ?3 ELSE last_seen END,
-                    light_only = CASE WHEN ?4 = 0 THEN 0 ELSE light_only END,
-                    muted_until = CASE WHEN ?5 = 1 THEN muted_until END
+            "UPDATE finding SET count = count + ?2, state = ?3, first_seen = ?4, last_seen = ?5, light_only = ?6,
+                    muted_until = CASE WHEN ?7 = 1 THEN muted_until END
              WHERE id = ?1",
-            values![row.id, state.word(), at, sighting.race.light, state == State::Suppressed],
-        )?;
-        let place =
-            [sighting.service, sighting.build, sighting.host].map(Option::unwrap_or_default);
-        let [service, build, host] = place;
-        let source = sighting.source.word();
-        self.database.write(
-            "INSERT INTO tally (finding, source, service, build, host, count, first_seen, last_seen)
-             VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6)
-             ON CONFLICT (finding, source, service, build, host) DO UPDATE SET count = tally.count + 1,
-                 first_seen = CASE WHEN tally.first_seen > ?6 THEN ?6 ELSE tally.first_seen END,
-                 last_seen = CASE WHEN tally.last_seen < ?6 THEN ?6 ELSE tally.last_seen END",
-            values![row.id, source, service, build, host, at],
-        )?;
-        self.database.write(
-            "INSERT INTO sighting (key, finding, tally, at, pid) VALUES (?1, ?2, (SELECT id FROM tally
-             WHERE finding = ?2 AND source = ?5 AND service = ?6 AND build = ?7 AND host = ?8), ?3, ?4)",
-            values![sighting.key, row.id, at, sighting.pid, source, service, build, host],
-        )?;
-        self.database.write(
-            "INSERT INTO activity (finding, hour, count) VALUES (?1, ?2, 1)
-             ON CONFLICT (finding, hour) DO UPDATE SET count = activity.count + 1",
-            values![row.id, at / HOUR],
+            values![
+                row.id,
+                row.count,
+                row.state.word(),
+                row.first_seen,
+                row.last_seen,
+                row.light_only,
+                row.state == State::Suppressed
+            ],
         )
     }
 
-    pub(super) fn keep_evidence(
+    /// What the finding is called, taken for and searched by from now on.
+    fn write_sample(
         &self,
-        row: &Row,
-        new: bool,
-        sighting: &NewSighting<'_>,
+        row: &Row<'_>,
         fingerprint: &Fingerprint,
-    ) -> Result<(), StoreError> {
-        let at = sighting.at.as_millisecond();
-        let keep = |role: &str, text: &str| {
-            self.write(
-                "INSERT INTO evidence (finding, role, text) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (finding, role) DO UPDATE SET text = ?3",
-                values![row.id, role, text],
-            )
-        };
-        if new || at < row.first_seen {
-            keep("first", &sighting.race.raw)?;
-        }
-        if new || at >= row.last_seen {
-            keep("latest", &sighting.race.raw)?;
-        }
-        let rank = sample_rank(sighting.race);
-        if rank > row.sample_rank {
-            let title = title_of(sighting.race);
-            self.keep_words(row, &words_of(fingerprint, &title, sighting.race))?;
-            let json = serde_json::to_string(&RaceJson::from(sighting.race))
-                .map_err(|cause| json_error(fingerprint, cause))?;
-            keep("sample", &json)?;
-            self.write(
-                "UPDATE finding SET sample_rank = ?2, title = ?3, pattern = ?4 WHERE id = ?1",
-                values![row.id, rank, title, self.pattern(sighting.race).word()],
-            )?;
-        }
-        Ok(())
-    }
-
-    /// What the finding is searched by from now on.
-    fn keep_words(&self, row: &Row, words: &str) -> Result<(), StoreError> {
-        self.write(
+        race: &Race,
+    ) -> Result<(), DatabaseError> {
+        let title = title_of(race);
+        let words = words_of(fingerprint, &title, race);
+        self.database.write(
             "INSERT INTO search (finding, words) VALUES (?1, ?2)
              ON CONFLICT (finding) DO UPDATE SET words = ?2",
             values![row.id, words],
+        )?;
+        self.database.write(
+            "UPDATE finding SET sample_rank = ?2, title = ?3, pattern = ?4 WHERE id = ?1",
+            values![row.id, row.sample_rank, title, self.pattern(race).word()],
         )
     }
 
@@ -213,52 +110,104 @@ impl Writer<'_> {
         Pattern::with_source(race, |frame, line| sources.line(frame, line))
     }
 
-    pub(super) fn set_owners(
-        &self,
-        row: &Row,
-        fingerprint: &Fingerprint,
-        owners: &[String],
-    ) -> Result<(), StoreError> {
-        let json = serde_json::to_string(owners).map_err(|cause| json_error(fingerprint, cause))?;
-        self.write(
-            "UPDATE finding SET owners = ?2 WHERE id = ?1 AND owners <> ?2",
-            values![row.id, json],
-        )
+    fn write_evidence(&self, evidence: &[Vec<Value>]) -> Result<(), DatabaseError> {
+        in_rows(evidence, |rows, values| {
+            let sql = format!(
+                "INSERT INTO evidence (finding, role, text) VALUES {rows}
+                 ON CONFLICT (finding, role) DO UPDATE SET text = excluded.text"
+            );
+            self.database.write(&sql, values)
+        })
     }
 
-    pub(super) fn write_change(
-        &self,
-        finding: i64,
-        at: i64,
-        from: Option<State>,
-        to: State,
-        why: &str,
-    ) -> Result<(), StoreError> {
-        self.write(
-            "INSERT INTO change (finding, at, from_state, to_state, why)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-            values![finding, at, from.map(State::word), to.word(), why],
-        )
+    fn write_counts(&self) -> Result<(), DatabaseError> {
+        let ids = self.write_tallies()?;
+        let mut hours: BTreeMap<(i64, i64), i64> = BTreeMap::new();
+        let mut sources: BTreeMap<&str, i64> = BTreeMap::new();
+        let mut sightings = Vec::with_capacity(self.counted.len());
+        for (finding, sighting) in &self.counted {
+            let at = sighting.at.as_millisecond();
+            *hours.entry((*finding, at / HOUR)).or_default() += 1;
+            *sources.entry(sighting.source.word()).or_default() += 1;
+            let id = ids.get(&self.place_of(*finding, sighting)).ok_or(DatabaseError::NoRow)?;
+            let (key, pid) = (sighting.key.into(), sighting.pid.into());
+            sightings.push(vec![key, (*finding).into(), (*id).into(), at.into(), pid]);
+        }
+        in_rows(&sightings, |rows, values| {
+            let sql = format!("INSERT INTO sighting (key, finding, tally, at, pid) VALUES {rows}");
+            self.database.write(&sql, values)
+        })?;
+        let hours: Vec<Vec<Value>> = hours
+            .into_iter()
+            .map(|((finding, hour), count)| vec![finding.into(), hour.into(), count.into()])
+            .collect();
+        in_rows(&hours, |rows, values| {
+            let sql = format!(
+                "INSERT INTO activity (finding, hour, count) VALUES {rows}
+                 ON CONFLICT (finding, hour) DO UPDATE SET count = activity.count + excluded.count"
+            );
+            self.database.write(&sql, values)
+        })?;
+        for (source, count) in sources {
+            self.database.write(
+                "INSERT INTO total (source, count) VALUES (?1, ?2)
+                 ON CONFLICT (source) DO UPDATE SET count = total.count + excluded.count",
+                values![source, count],
+            )?;
+        }
+        Ok(())
     }
 
-    fn write(&self, sql: &str, values: &[Value]) -> Result<(), StoreError> {
-        self.database.write(sql, values).map_err(|cause| self.error(cause))
+    /// The numbers of the tallies that the sightings belong to.
+    fn write_tallies(&self) -> Result<BTreeMap<Where, i64>, DatabaseError> {
+        let mut tallies: BTreeMap<Where, Tally> = BTreeMap::new();
+        for (finding, sighting) in &self.counted {
+            let at = sighting.at.as_millisecond();
+            let tally = tallies.entry(self.place_of(*finding, sighting)).or_insert(Tally {
+                count: 0,
+                first_seen: at,
+                last_seen: at,
+            });
+            tally.count += 1;
+            tally.first_seen = tally.first_seen.min(at);
+            tally.last_seen = tally.last_seen.max(at);
+        }
+        let rows: Vec<Vec<Value>> = tallies
+            .into_iter()
+            .map(|((finding, source, service, build, host), tally)| {
+                let Tally { count, first_seen, last_seen } = tally;
+                let place = [source, service, build, host].map(Value::from);
+                let counts = [count, first_seen, last_seen].map(Value::from);
+                [finding.into()].into_iter().chain(place).chain(counts).collect()
+            })
+            .collect();
+        let mut ids = BTreeMap::new();
+        in_rows(&rows, |rows, values| {
+            let sql = format!(
+                "INSERT INTO tally (finding, source, service, build, host, count, first_seen, last_seen)
+                 VALUES {rows}
+                 ON CONFLICT (finding, source, service, build, host) DO UPDATE SET
+                     count = tally.count + excluded.count,
+                     first_seen = CASE WHEN tally.first_seen > excluded.first_seen
+                                       THEN excluded.first_seen ELSE tally.first_seen END,
+                     last_seen = CASE WHEN tally.last_seen < excluded.last_seen
+                                      THEN excluded.last_seen ELSE tally.last_seen END
+                 RETURNING id, finding, source, service, build, host"
+            );
+            let written = self.database.rows(&sql, values, |row| {
+                let place = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?);
+                Ok((place, row.get(0)?))
+            })?;
+            ids.extend(written);
+            Ok(())
+        })?;
+        Ok(ids)
     }
 
-    pub(super) fn error(&self, cause: DatabaseError) -> StoreError {
-        StoreError::of("record", self.place, cause)
+    fn place_of(&self, finding: i64, sighting: &NewSighting<'_>) -> Where {
+        let kept = |text: &str| self.database.kept(text).into_owned();
+        let [service, build, host] =
+            [sighting.service, sighting.build, sighting.host].map(|text| kept(text.unwrap_or("")));
+        (finding, sighting.source.word().to_owned(), service, build, host)
     }
-}
-
-pub(super) fn saw_build(
-    database: &Database,
-    service: &str,
-    build: &str,
-    at: i64,
-) -> Result<(), DatabaseError> {
-    database.write(
-        "INSERT INTO build (service, build, first_seen) VALUES (?1, ?2, ?3)
-         ON CONFLICT (service, build) DO UPDATE SET first_seen = ?3 WHERE ?3 < build.first_seen",
-        values![service, build, at],
-    )
 }

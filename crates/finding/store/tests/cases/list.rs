@@ -6,7 +6,7 @@ pub const ALL: Page = Page {
     order: Order::Urgent,
     offset: 0,
     limit: usize::MAX,
-    activity_since: jiff::Timestamp::UNIX_EPOCH,
+    activity_since: Some(jiff::Timestamp::UNIX_EPOCH),
 };
 
 /// 40 findings, seen by all sorts, some decided.

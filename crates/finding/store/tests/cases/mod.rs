@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, unreachable_pub)]
 
+pub mod batches;
 pub mod findings;
 pub mod list;
 
@@ -24,6 +25,8 @@ macro_rules! with_all_cases {
             findings the_json_of_a_finding_has_what_scripts_were_promised,
             findings answers_that_differ_in_one_place_are_one_finding_with_the_counts_of_the_latest,
             findings a_finding_knows_the_jobs_that_were_under_way_once_each_and_the_latest_of_them,
+            batches a_batch_does_what_its_sightings_do_one_by_one,
+            batches letters_of_any_sort_are_counted_where_they_belong,
             list a_list_has_the_findings_that_a_whole_reading_has_in_the_same_order,
             list states_are_counted_whichever_of_them_are_shown,
             list pages_follow_each_other_without_a_gap,

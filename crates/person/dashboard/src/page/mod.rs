@@ -19,6 +19,7 @@ pub(crate) use list::list;
 pub(crate) use variants::variants;
 
 use crate::reply::Trouble;
+use axum::http::StatusCode;
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
@@ -79,7 +80,10 @@ pub(crate) fn trouble(trouble: &Trouble) -> Markup {
         h1 { (trouble.status.as_u16()) " · " (words::sentence(&told.error)) }
         @if let Some(because) = &told.because { p { "Because: " (because) } }
         @if let Some(hint) = &told.hint { p { "Try: " (hint) } }
-        p { a href="/findings" { "All findings" } }
+        p {
+            @if trouble.status == StatusCode::UNAUTHORIZED { a href="/login" { "Log in" } }
+            @else { a href="/findings" { "All findings" } }
+        }
     };
     layout("Trouble", None, &main)
 }

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use photofinish_model::Fingerprint;
 use photofinish_store::json::FindingJson;
-use photofinish_store::{Listing, Summary};
+use photofinish_store::{Listing, Page, Summary};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,7 +46,8 @@ struct SummaryJson {
 pub(super) async fn list(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Reply {
     let query = ListQuery::parse(&query.unwrap_or_default());
     let now = Timestamp::now();
-    let (filter, page) = (query.filter(now), query.page(now));
+    // Nobody draws here.
+    let (filter, page) = (query.filter(now), Page { activity_since: None, ..query.page(now) });
     match app.shelf.with(move |store| store.list(&filter, &page)).await {
         Ok(listing) => json(StatusCode::OK, &ListingJson::new(listing, query.page)),
         Err(error) => Trouble::from(error).json(),
