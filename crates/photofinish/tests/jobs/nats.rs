@@ -1,6 +1,6 @@
 //! NATS JetStream: the crash matrix, workers of nats.go, a full disk, headers, dead workers.
 
-use crate::matrix::{CALM, Queues, assert_same, ill_treat, kills};
+use crate::matrix::{CALM, Queues, assert_same, by_tenant, ill_treat, kills};
 use crate::support::{House, LONG, random, shares};
 use crate::workers::Farm;
 use async_nats::jetstream::{self, Context, stream};
@@ -184,6 +184,16 @@ fn jobs_that_the_race_build_gives_up_are_run_by_the_normal_workers() {
     let Some(farm) = Farm::new("nats", url, house) else { return };
     let _streams = Streams::new(server);
     farm.run_failing();
+}
+
+#[test]
+fn messages_of_one_tenant_go_to_the_same_side() {
+    let Some(server) = NatsServer::start() else { return };
+    let house = house(&server, &format!("every = 4\nkey = \"header:tenant\"\n{CALM}"));
+    by_tenant(&house, &mut Streams::new(server), |streams, number, tenant| {
+        let headers: Vec<_> = tenant.into_iter().map(|tenant| ("tenant", tenant)).collect();
+        streams.publish(number, &headers);
+    });
 }
 
 #[test]
