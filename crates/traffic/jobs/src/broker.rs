@@ -6,7 +6,7 @@
 
 use crate::error::JobsError;
 use crate::plan::Limits;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A queue of a broker, cut in two.
 pub(crate) trait Broker {
@@ -65,6 +65,15 @@ pub(crate) struct When {
     pub(crate) at: i64,
     /// It may have been so much earlier or later.
     pub(crate) slack: Duration,
+}
+
+impl When {
+    /// For how long a worker that had a job then must have it by now, at least.
+    pub(crate) fn ago(self) -> Duration {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let at = Duration::from_millis(u64::try_from(self.at).unwrap_or(0));
+        now.saturating_sub(at).saturating_sub(self.slack)
+    }
 }
 
 /// A job that a worker of the race queue had.

@@ -6,6 +6,7 @@
 //! `x-photofinish-back`.
 
 use super::line::Question;
+use crate::broker::InFlight;
 use async_nats::{HeaderMap, HeaderName, HeaderValue, Request};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -62,6 +63,14 @@ impl Stored {
         let Some(name) = key.strip_prefix("header:") else { return Some(&self.subject) };
         let found = self.headers.iter().find(|(header, _)| header == name);
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// As somebody looks for it who has seen the worker: by the id that we gave it, and the subject of its producer.
+    pub(super) fn in_flight(&self, prefix: &str) -> InFlight {
+        let id =
+            self.key(&format!("header:{ID}")).map_or_else(|| self.seq.to_string(), str::to_owned);
+        let subject = self.subject.strip_prefix(prefix).unwrap_or(&self.subject);
+        InFlight { id, kind: Some(subject.to_owned()), worker: None }
     }
 
     /// When it was stored, in milliseconds since 1970; 0 when that cannot be read.

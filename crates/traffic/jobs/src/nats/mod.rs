@@ -16,7 +16,7 @@ mod message;
 mod settle;
 mod streams;
 
-use crate::broker::{Broker, Counts, HandBack, HandedBack, Look, Undone, Wish};
+use crate::broker::{Broker, Counts, HandBack, HandedBack, InFlight, Look, Undone, When, Wish};
 use crate::error::JobsError;
 use crate::plan::Plan;
 use crate::rule::{pick, pick_key};
@@ -348,6 +348,10 @@ impl Broker for Nats {
             look.beat = self.last_written().await?;
         }
         Ok(look)
+    }
+
+    async fn in_flight(&mut self, _when: When) -> Result<Vec<InFlight>, JobsError> {
+        self.with_workers().await
     }
 
     async fn leave(&mut self, mode: &'static str) -> Result<(), JobsError> {

@@ -8,7 +8,7 @@
 //! [`Limits::stalled`](crate::Limits) has failed, or lost its worker, which Redis cannot tell apart.
 
 use super::{BATCH, Redis, script, state_key};
-use crate::broker::{Broker, HandBack, HandedBack, Look, Undone, Wish};
+use crate::broker::{Broker, HandBack, HandedBack, InFlight, Look, Undone, When, Wish};
 use crate::error::JobsError;
 use crate::plan::Plan;
 use redis::Script;
@@ -36,6 +36,7 @@ pub(crate) struct Streams {
     back: Script,
     look: Script,
     undo: Script,
+    running: Script,
 }
 
 impl Streams {
@@ -57,6 +58,7 @@ impl Streams {
             back: script(&[HEAD, STREAMS, include_str!("streams_back.lua")]),
             look: script(&[STREAMS, include_str!("streams_look.lua")]),
             undo: script(&[STREAMS, include_str!("streams_undo.lua")]),
+            running: script(&[STREAMS, include_str!("streams_running.lua")]),
         })
     }
 
@@ -135,6 +137,15 @@ impl Broker for Streams {
         let (source, main, race) =
             self.redis.run("tell the lengths", &self.look, &keys, &[whole]).await?;
         Ok(self.redis.state(&self.state).await?.look(source, main, race))
+    }
+
+    async fn in_flight(&mut self, when: When) -> Result<Vec<InFlight>, JobsError> {
+        let least = when.ago().as_millis().to_string();
+        let race = [self.race.as_str()];
+        let running: Vec<(String, String)> =
+            self.redis.run("tell what is under way", &self.running, &race, &[&least]).await?;
+        let named = |(id, worker)| InFlight { id, kind: None, worker: Some(worker) };
+        Ok(running.into_iter().map(named).collect())
     }
 
     async fn leave(&mut self, mode: &'static str) -> Result<(), JobsError> {
