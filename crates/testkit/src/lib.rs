@@ -38,7 +38,7 @@ pub use kubernetes::Kubernetes;
 pub use program::{BuildOptions, build_go, build_go_source, try_build_go};
 pub use redact::redact;
 pub use running::Running;
-pub use small_disk::{Ballast, fill_disk, on_small_disk};
+pub use small_disk::{Ballast, fill_disk, on_small_disk, on_small_disk_of_all};
 pub use wait::{free_port, wait_for, wait_until};
 pub use wheel::Wheel;
 

@@ -4,6 +4,7 @@ use crate::matrix::{CALM, InRedis, Queues, full, ill_treat, oversleep};
 use crate::support::{House, LONG, Redis, shares};
 use photofinish_testkit::servers::RedisServer;
 use photofinish_testkit::{wait_for, wait_until};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,58 @@ fn whoever_is_killed_stopped_or_doubled_every_job_is_in_one_queue_at_its_place()
     let Some(server) = RedisServer::start() else { return };
     let house = house(&server, CALM);
     ill_treat(&house, &mut Lists { redis: Redis::of(&server), server });
+}
+
+/// How often Redis ran each command.
+fn calls(redis: &mut Redis) -> BTreeMap<String, u64> {
+    let stats: String = redis.ask(&["INFO", "commandstats"]);
+    let lines = stats.lines().filter_map(|line| {
+        let (name, figures) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+        Some((name.to_owned(), figures.split(',').next()?.parse().ok()?))
+    });
+    lines.collect()
+}
+
+#[test]
+fn an_idle_sampler_waits_for_a_job_and_asks_for_none() {
+    let Some(server) = RedisServer::start() else { return };
+    let house = house(&server, CALM);
+    let mut redis = Redis::of(&server);
+    let sampler = house.sampler(&[]);
+    let many = |redis: &mut Redis, name: &str| calls(redis).get(name).copied().unwrap_or(0);
+    wait_until(LONG, "the sampler to wait", || many(&mut redis, "blmove") > 0);
+    // Twice a second it looks how the queues stand, once with `hgetall`.
+    let (scripts, looks) = (many(&mut redis, "evalsha"), many(&mut redis, "hgetall"));
+    wait_until(LONG, "some looks", || many(&mut redis, "hgetall") >= looks + 4);
+    let (scripts, looks) =
+        (many(&mut redis, "evalsha") - scripts, many(&mut redis, "hgetall") - looks);
+    assert!(scripts <= 4 * looks + 4, "{scripts} scripts, {looks} looks");
+    // What it waits for stays where it is, and in its order.
+    redis.push("mail", 0..3);
+    redis.wait_empty("mail");
+    let (chosen, others) = shares(3, 10);
+    assert_eq!(redis.numbers("mail_race"), chosen);
+    assert_eq!(redis.numbers("mail_main"), others);
+    sampler.end();
+}
+
+#[test]
+fn a_user_who_may_not_wait_is_served_all_the_same() {
+    let Some(server) = RedisServer::start() else { return };
+    let mut redis = Redis::of(&server);
+    redis.ask::<String>(&["ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-blmove"]);
+    let url = server.url().replace("://", "://app:pw@");
+    let lines = format!("broker = \"redis-lists\"\nurl = \"{url}\"\nsource = \"mail\"\n{CALM}");
+    let house = House::new(&lines);
+    let sampler = house.sampler(&[]);
+    for number in 0..30 {
+        redis.push("mail", number..number + 1);
+        redis.wait_empty("mail");
+    }
+    let (chosen, others) = shares(30, 10);
+    assert_eq!(redis.numbers("mail_race"), chosen);
+    assert_eq!(redis.numbers("mail_main"), others);
+    sampler.end();
 }
 
 #[test]

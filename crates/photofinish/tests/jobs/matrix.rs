@@ -4,7 +4,7 @@
 use crate::support::{House, LONG, Redis, random, shares};
 use photofinish_testkit::wait_until;
 use rustix::process::Signal;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -95,6 +95,39 @@ pub(crate) fn oversleep(house: &House, queues: &mut impl Queues) {
         }
     }
     assert_shared(queues, rounds * 1000);
+}
+
+/// Jobs of twenty tenants, of which the last tells nobody its name, through two samplers one after the other whose
+/// `every` is 4 and whose `key` is the tenant: the jobs of each are on one side, in order, the nameless are counted.
+pub(crate) fn by_tenant<Q: Queues>(
+    house: &House,
+    queues: &mut Q,
+    push: impl Fn(&mut Q, u64, Option<&str>),
+) {
+    for end in [100, 200] {
+        let sampler = house.sampler(&[]);
+        for number in end - 100..end {
+            let tenant = number % 20;
+            push(queues, number, (tenant != 19).then(|| tenant.to_string()).as_deref());
+        }
+        house.wait_seen(end);
+        sampler.end();
+    }
+    let sides = queues.sides();
+    for side in &sides {
+        assert!(side.is_sorted(), "{side:?}");
+    }
+    let [race, main] = &sides;
+    assert_eq!(race.iter().chain(main).collect::<BTreeSet<_>>().len(), 200);
+    let tenants = |side: &[u64]| -> BTreeSet<u64> {
+        side.iter().map(|number| number % 20).filter(|tenant| *tenant != 19).collect()
+    };
+    // Those whose SHA-1 begins with a number that 4 divides.
+    assert_eq!(tenants(race), BTreeSet::from([9, 15, 17]));
+    assert!(tenants(main).is_disjoint(&tenants(race)));
+    let nameless: Vec<u64> = race.iter().copied().filter(|number| number % 20 == 19).collect();
+    let (chosen, _) = shares(200, 4);
+    assert_eq!(nameless, chosen.into_iter().filter(|number| number % 20 == 19).collect::<Vec<_>>());
 }
 
 /// A queue that a Redis keeps.

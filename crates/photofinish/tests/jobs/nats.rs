@@ -1,6 +1,6 @@
 //! NATS JetStream: the crash matrix, workers of nats.go, a full disk, headers, dead workers.
 
-use crate::matrix::{CALM, Queues, assert_same, ill_treat, kills};
+use crate::matrix::{CALM, Queues, assert_same, by_tenant, ill_treat, kills};
 use crate::support::{House, LONG, random, shares};
 use crate::workers::Farm;
 use async_nats::jetstream::{self, Context, stream};
@@ -9,7 +9,7 @@ use photofinish_testkit::servers::NatsServer;
 use photofinish_testkit::{temp_dir, wait_until};
 use rustix::process::Signal;
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::runtime::Runtime;
 
 fn house(server: &NatsServer, lines: &str) -> House {
@@ -184,6 +184,52 @@ fn jobs_that_the_race_build_gives_up_are_run_by_the_normal_workers() {
     let Some(farm) = Farm::new("nats", url, house) else { return };
     let _streams = Streams::new(server);
     farm.run_failing();
+}
+
+#[test]
+fn messages_of_one_tenant_go_to_the_same_side() {
+    let Some(server) = NatsServer::start() else { return };
+    let house = house(&server, &format!("every = 4\nkey = \"header:tenant\"\n{CALM}"));
+    by_tenant(&house, &mut Streams::new(server), |streams, number, tenant| {
+        let headers: Vec<_> = tenant.into_iter().map(|tenant| ("tenant", tenant)).collect();
+        streams.publish(number, &headers);
+    });
+}
+
+#[test]
+fn what_a_race_worker_has_is_told_as_long_as_it_has_it() {
+    let Some(server) = NatsServer::start() else { return };
+    let url = server.url();
+    let house = house(&server, &format!("every = 1\n{CALM}"));
+    let mut streams = Streams::new(server);
+    let sampler = house.sampler(&[]);
+    streams.push(0..3);
+    house.wait_seen(3);
+    sampler.end();
+    let plan = photofinish_jobs::Plan {
+        kind: photofinish_jobs::Kind::Nats,
+        url,
+        source: "mail".to_owned(),
+        main: "mail_main".to_owned(),
+        race: "mail_race".to_owned(),
+        every: 1,
+        key: None,
+        limits: photofinish_jobs::Limits::default(),
+    };
+    let told = || -> Vec<(String, Option<String>)> {
+        let asked = photofinish_jobs::in_flight(&plan, 1, SystemTime::now(), Duration::ZERO);
+        let jobs = streams.runtime.block_on(asked).unwrap();
+        jobs.into_iter().map(|job| (job.id, job.kind)).collect()
+    };
+    assert_eq!(told(), []);
+    let job = |seq: u64| (format!("mail:{seq}"), Some(format!("mail.count.{}", seq - 1)));
+    let first = streams.take("mail_race");
+    let second = streams.take("mail_race");
+    assert_eq!(told(), [job(1), job(2)]);
+    streams.runtime.block_on(first.double_ack()).unwrap();
+    assert_eq!(told(), [job(2)]);
+    streams.runtime.block_on(second.double_ack()).unwrap();
+    assert_eq!(told(), []);
 }
 
 #[test]

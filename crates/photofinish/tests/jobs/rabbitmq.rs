@@ -1,6 +1,6 @@
 //! RabbitMQ: the crash matrix, where a few jobs may come twice, marked; workers of amqp091-go; dead workers.
 
-use crate::matrix::{CALM, Queues, abuse, assert_same, kills};
+use crate::matrix::{CALM, Queues, abuse, assert_same, by_tenant, kills};
 use crate::support::{House, LONG, shares};
 use crate::workers::Farm;
 use lapin::options::{
@@ -72,6 +72,17 @@ impl Rabbit {
         let passive = QueueDeclareOptions::durable().passive();
         let asked = self.channel.queue_declare(queue.into(), passive, FieldTable::default());
         self.runtime.block_on(asked).unwrap().message_count().into()
+    }
+
+    fn publish(&self, number: u64, headers: FieldTable) {
+        let (text, options) = (number.to_string(), BasicPublishOptions::default());
+        let properties = BasicProperties::default().with_delivery_mode(2).with_headers(headers);
+        let sent = async {
+            let body = text.as_bytes();
+            let key = "mail.count".into();
+            self.channel.basic_publish("jobs".into(), key, options, body, properties).await?.await
+        };
+        assert!(self.runtime.block_on(sent).unwrap().is_ack());
     }
 
     /// Takes all jobs out of a queue.
@@ -149,6 +160,25 @@ impl Queues for Rabbit {
         let numbers = |queue| self.take(queue).iter().map(|job| job.number).collect();
         [numbers("mail_race"), numbers("mail_main")]
     }
+}
+
+#[test]
+fn messages_of_one_tenant_go_to_the_same_side() {
+    let Some(server) = RabbitServer::start() else { return };
+    let lines = format!("every = 4\nkey = \"header:tenant\"\n{CALM}");
+    let house = house(&server.url(), &lines);
+    by_tenant(&house, &mut Rabbit::new(server), |rabbit, number, tenant| {
+        let mut headers = FieldTable::default();
+        if let Some(tenant) = tenant {
+            // A number is as good as a text.
+            let value = match number % 2 {
+                0 => AMQPValue::LongString(tenant.into()),
+                _ => AMQPValue::LongInt(tenant.parse().unwrap()),
+            };
+            headers.insert("tenant".into(), value);
+        }
+        rabbit.publish(number, headers);
+    });
 }
 
 /// Without those that came twice: each where it came first, but for one that is marked.

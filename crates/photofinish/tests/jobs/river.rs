@@ -3,8 +3,11 @@
 use crate::matrix::{CALM, kills};
 use crate::support::{House, LONG, random};
 use photofinish_testkit::servers::PostgresServer;
+use photofinish_testkit::{fill_disk, on_small_disk_of_all};
 use rustix::process::Signal;
+use std::path::Path;
 use std::time::Duration;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
 async fn connect(server: &PostgresServer) -> Client {
@@ -143,4 +146,60 @@ async fn jobs_that_no_race_worker_takes_go_back_and_no_more_are_chosen() {
     let (_, said) = house.jobs(&["status"]);
     assert!(said.contains("paused: the race workers take nothing"), "{said}");
     sampler.end();
+}
+
+#[test]
+fn on_a_full_disk_producers_hear_of_it_and_no_job_is_lost_or_doubled() {
+    let me = "river::on_a_full_disk_producers_hear_of_it_and_no_job_is_lost_or_doubled";
+    on_small_disk_of_all(me, "8m", |disk| {
+        let Some(server) = PostgresServer::start() else { return };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(fill_up(&server, disk));
+    });
+}
+
+/// All tables on a small disk, which gets full in the middle, and has room again.
+async fn fill_up(server: &PostgresServer, disk: &Path) {
+    let client = connect(server).await;
+    let place = disk.join("tables");
+    // Made by whom Postgres runs as, who alone may have it.
+    let program = format!("COPY (SELECT 1) TO PROGRAM 'mkdir {}'", place.display());
+    client.batch_execute(&program).await.unwrap();
+    let space = format!("CREATE TABLESPACE small LOCATION '{}'", place.display());
+    client.batch_execute(&space).await.unwrap();
+    client.batch_execute("ALTER ROLE postgres SET default_tablespace = small").await.unwrap();
+    let client = connect(server).await;
+    client.batch_execute(RIVER).await.unwrap();
+    let url = server.url();
+    let house =
+        House::new(&format!("broker = \"river\"\nurl = \"{url}\"\nsource = \"default\"\n{CALM}"));
+    let sampler = house.sampler(&[]);
+    wait_on(&client, true).await;
+    client.batch_execute(INSERT).await.unwrap();
+    let ballast = fill_disk(disk);
+    let (mut taken, insert) = (50, "INSERT INTO river_job (kind) VALUES (repeat(md5('a'), 40))");
+    let refusal = loop {
+        match client.batch_execute(insert).await {
+            Ok(()) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refusal.code(), Some(&SqlState::DISK_FULL), "{refusal}");
+    for _ in 0..20 {
+        assert!(
+            client
+                .batch_execute(INSERT.replace("'a'", "repeat(md5('a'), 40)").as_str())
+                .await
+                .is_err()
+        );
+    }
+    drop(ballast);
+    wait_on(&client, true).await;
+    client.batch_execute(INSERT).await.unwrap();
+    taken += 50;
+    assert_shared(&client, 0..0).await;
+    let rows = client.query_one("SELECT count(*) FROM river_job", &[]).await.unwrap();
+    assert_eq!(rows.get::<_, i64>(0), taken, "what was acknowledged is there, and nothing else");
+    let (code, said) = sampler.end();
+    assert_eq!(code, Some(0), "{said}");
 }

@@ -1,6 +1,6 @@
 //! Redis streams: the crash matrix, workers of go-redis, dead workers.
 
-use crate::matrix::{CALM, InRedis, Queues, full, ill_treat, oversleep};
+use crate::matrix::{CALM, InRedis, Queues, by_tenant, full, ill_treat, oversleep};
 use crate::support::{House, LONG, Redis};
 use crate::workers::Farm;
 use photofinish_testkit::servers::RedisServer;
@@ -70,6 +70,19 @@ fn a_sampler_that_slept_while_another_worked_changes_nothing() {
     let Some(server) = RedisServer::start() else { return };
     let house = house(&server, CALM);
     oversleep(&house, &mut Streams { redis: Redis::of(&server), server });
+}
+
+#[test]
+fn entries_of_one_tenant_go_to_the_same_side() {
+    let Some(server) = RedisServer::start() else { return };
+    let house = house(&server, &format!("every = 4\nkey = \"field:tenant\"\n{CALM}"));
+    let mut queues = Streams { redis: Redis::of(&server), server };
+    by_tenant(&house, &mut queues, |queues, number, tenant| {
+        let number = number.to_string();
+        let mut words = vec!["XADD", "mail", "*", "n", &number];
+        words.extend(tenant.into_iter().flat_map(|tenant| ["tenant", tenant]));
+        queues.redis.ask::<String>(&words);
+    });
 }
 
 #[test]

@@ -6,18 +6,22 @@
 
 use crate::error::JobsError;
 use crate::plan::Limits;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A queue of a broker, cut in two.
 pub(crate) trait Broker {
-    /// How long to wait after a step that found nothing to do.
-    const IDLE: Duration;
-
     /// Makes what sampling needs in the broker; changes nothing where it is there already.
     async fn prepare(&mut self) -> Result<(), JobsError>;
 
     /// Sends at most a batch of jobs each to its side; returns how many.
     async fn step(&mut self, wish: Wish) -> Result<u64, JobsError>;
+
+    /// Waits after a step that found nothing to do, at most so long, and takes nothing; `true` when there is
+    /// something now. May be given up in the middle. Where no job passes through us, there is nothing to wait for.
+    async fn wait(&mut self, most: Duration) -> bool {
+        tokio::time::sleep(most).await;
+        false
+    }
 
     /// Sends a batch of what may not wait for the race build's workers any longer to the normal ones.
     async fn hand_back(&mut self, what: HandBack) -> Result<HandedBack, JobsError>;
@@ -61,6 +65,15 @@ pub(crate) struct When {
     pub(crate) at: i64,
     /// It may have been so much earlier or later.
     pub(crate) slack: Duration,
+}
+
+impl When {
+    /// For how long a worker that had a job then must have it by now, at least.
+    pub(crate) fn ago(self) -> Duration {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let at = Duration::from_millis(u64::try_from(self.at).unwrap_or(0));
+        now.saturating_sub(at).saturating_sub(self.slack)
+    }
 }
 
 /// A job that a worker of the race queue had.

@@ -20,6 +20,7 @@ mod nats;
 mod plan;
 mod rabbitmq;
 mod redis;
+mod rest;
 mod river;
 mod rule;
 mod sampler;

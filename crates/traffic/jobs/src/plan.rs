@@ -114,7 +114,10 @@ impl Kind {
         match self {
             Kind::Asynq => &["type", "header:"],
             Kind::River => &["kind", "tag", "metadata:"],
-            _ => &[],
+            Kind::RedisStreams => &["field:"],
+            Kind::Nats => &["header:", "subject"],
+            Kind::RabbitMq { .. } => &["header:"],
+            Kind::RedisLists { .. } | Kind::Sqlite => &[],
         }
     }
 
@@ -288,6 +291,10 @@ mod tests {
             );
         }
         let lists = Kind::RedisLists { push: Push::Left };
+        assert!(with(Kind::RedisStreams, "field:tenant").is_ok());
+        assert!(with(Kind::Nats, "subject").is_ok() && with(Kind::Nats, "header:tenant").is_ok());
+        assert!(with(Kind::RabbitMq { prefetch: 1 }, "header:tenant").is_ok());
+        assert!(with(Kind::RabbitMq { prefetch: 1 }, "subject").is_err());
         assert!(with(lists, "type").unwrap_err().to_string().contains("cannot be had"));
     }
 

@@ -7,7 +7,11 @@
 //! after a crash, in every replica, in Lua and in SQL: the arithmetic stays below 2^53, as far as a
 //! Lua number is exact.
 //!
+//! Where jobs of one key have to stay together, the key decides instead ([`pick_key`]).
+//!
 //! Start at [`pick`]; [`SQL`] is the same for Postgres, and `redis/rule.lua` for Redis.
+
+use sha1::{Digest, Sha1};
 
 /// The largest N; beyond it a Lua number is no longer exact.
 pub(crate) const LARGEST: u32 = 1_000_000;
@@ -30,6 +34,13 @@ pub fn pick(position: u64, every: u32) -> bool {
     }
     let spread = (position / every % PERIOD) * GOLDEN % (1 << 32);
     position % every == (spread * every) >> 32
+}
+
+/// Whether the jobs of this key are chosen: one of each N keys, by the first 32 bits of its SHA-1, which is the hash that
+/// Redis has too (`redis/rule.lua`); never where `every` is 0.
+pub(crate) fn pick_key(key: &[u8], every: u32) -> bool {
+    let hash = Sha1::digest(key).iter().take(4).fold(0, |hash, byte| hash << 8 | u32::from(*byte));
+    every > 0 && hash.is_multiple_of(every)
 }
 
 #[cfg(test)]
@@ -63,6 +74,15 @@ mod tests {
         }
         assert_eq!(seen.iter().sum::<u32>(), 1000);
         assert!(seen.iter().all(|kind| (95..=105).contains(kind)), "{seen:?}");
+    }
+
+    #[test]
+    fn of_many_keys_about_one_of_each_n_is_chosen() {
+        let picked = (0..10_000).filter(|n| pick_key(format!("tenant-{n}").as_bytes(), 10)).count();
+        assert!((900..1100).contains(&picked), "{picked}");
+        // `printf tenant-7 | sha1sum` begins with d9330c7d, 3644001405.
+        assert!(pick_key(b"tenant-7", 5) && !pick_key(b"tenant-7", 10));
+        assert!(pick_key(b"a", 1) && !pick_key(b"a", 0));
     }
 
     #[test]

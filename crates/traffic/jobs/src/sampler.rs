@@ -10,6 +10,7 @@ use crate::nats::Nats;
 use crate::plan::{Kind, Plan};
 use crate::rabbitmq::Rabbit;
 use crate::redis::{Asynq, Lists, Streams};
+use crate::rest::Rest;
 use crate::river::River;
 use crate::sqlite::Sqlite;
 use std::pin::pin;
@@ -229,6 +230,7 @@ async fn run<B: Broker>(
     let mut next_look = Instant::now();
     let mut next_pace = Instant::now() + PACE;
     let mut pause: Option<Duration> = None;
+    let mut rest = Rest::new();
     // Why the broker is away, as far as it was told: one that comes back may refuse for another reason.
     let mut told: Vec<String> = Vec::new();
     loop {
@@ -241,13 +243,13 @@ async fn run<B: Broker>(
                 workers.paced(pace);
             }
         }
-        let wait = match outcome {
+        let (idle, away) = match outcome {
             Ok(idle) => {
                 if pause.take().is_some() {
                     told.clear();
                     tell(Event::Back);
                 }
-                if idle { B::IDLE } else { Duration::ZERO }
+                (idle, None)
             }
             Err(error) if error.may_pass() => {
                 let longer = pause.map_or(FIRST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE));
@@ -257,14 +259,22 @@ async fn run<B: Broker>(
                     told.push(why);
                     tell(Event::Away(error));
                 }
-                longer
+                (true, Some(longer))
             }
             Err(error) => return Err(error),
         };
         let over = tokio::select! {
             biased;
             () = &mut stop => true,
-            () = tokio::time::sleep(wait) => false,
+            () = async {
+                match away {
+                    Some(longer) => tokio::time::sleep(longer).await,
+                    None => {
+                        let most = next_look.saturating_duration_since(Instant::now());
+                        rest.after(&mut broker, idle, most).await;
+                    }
+                }
+            } => false,
         };
         if over {
             break;

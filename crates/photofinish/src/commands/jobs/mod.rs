@@ -32,8 +32,9 @@ pub(crate) struct JobsArgs {
     /// One of so many jobs [default: jobs.every of the configuration, else 10]
     #[arg(long, value_name = "N")]
     every: Option<u32>,
-    /// Jobs with the same key go to the same side: type or header:NAME (asynq), kind, tag or metadata:NAME
-    /// (river) [default: jobs.key of the configuration, else jobs are counted]
+    /// Jobs with the same key go to the same side: header:NAME (asynq, nats, rabbitmq), type (asynq), subject
+    /// (nats), field:NAME (redis-streams), kind, tag or metadata:NAME (river) [default: jobs.key of the
+    /// configuration, else jobs are counted]
     #[arg(long, value_name = "FIELD")]
     key: Option<String>,
     /// At the end, give what waits for the race build's workers to the normal ones; always so where

@@ -11,7 +11,7 @@ use super::message::{Copy, Stored};
 use super::settle::now_ms;
 use super::streams::Queue;
 use super::{Job, NO_STREAM, Nats, Work};
-use crate::broker::{HandBack, HandedBack, Undone};
+use crate::broker::{HandBack, HandedBack, InFlight, Undone};
 use crate::error::JobsError;
 use async_nats::Message;
 use serde_json::{Value, json};
@@ -105,6 +105,27 @@ impl Nats {
         let mut failed: Vec<u64> = failed.into_iter().collect();
         failed.sort_unstable();
         Ok(failed)
+    }
+
+    /// What workers of the race queue have: what was given out and is still there, since what is acknowledged is gone.
+    /// A message that nobody will be given again is there, too; then it cannot be told which is which.
+    pub(super) async fn with_workers(&mut self) -> Result<Vec<InFlight>, JobsError> {
+        let race = self.queue(&self.race.clone()).await?;
+        let [consumer] = &race.consumers[..] else { return Ok(Vec::new()) };
+        let given = consumer["delivered"]["stream_seq"].as_u64().unwrap_or(0);
+        let (running, prefix) = (race.running(), format!("{}.", self.race));
+        let (mut jobs, mut from) = (Vec::new(), 1);
+        while jobs.len() < FEW
+            && let Some(job) = self.next_of(&self.race.clone(), from).await?
+            && job.seq <= given
+        {
+            from = job.seq + 1;
+            jobs.push(job.in_flight(&prefix));
+        }
+        if jobs.len() as u64 > running {
+            jobs.clear();
+        }
+        Ok(jobs)
     }
 
     /// What a consumer has for its workers and is so old.

@@ -8,6 +8,7 @@ use crate::error::JobsError;
 use async_nats::{
     Client, ConnectOptions, Event, HeaderValue, Message, Request, ServerAddr, Subscriber,
 };
+use futures_util::stream::SelectAll;
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -53,6 +54,8 @@ struct Connected {
     client: Client,
     said: watch::Receiver<Said>,
     heard: Subscriber,
+    /// One message of each of these, if it is listened to them.
+    calls: Option<SelectAll<Subscriber>>,
 }
 
 /// A message that is sent, and answered.
@@ -240,8 +243,58 @@ impl Line {
         let client = options.connect(server).await.map_err(|cause| refused(cause.into()))?;
         let heard = client.subscribe(self.topic.clone()).await;
         let heard = heard.map_err(|cause| refused(cause.into()))?;
-        self.connected = Some(Connected { client: client.clone(), said: said.clone(), heard });
+        let known = Connected { client: client.clone(), said: said.clone(), heard, calls: None };
+        self.connected = Some(known);
         Ok((client, said))
+    }
+
+    /// Listens to subjects, unless it does already; `true` when it has begun to, and something may have been said before.
+    pub(super) async fn listen(&mut self, subjects: &[String]) -> Result<bool, JobsError> {
+        let doing = "let jobs be listened for";
+        let (client, _) = self.client().await?;
+        if self.connected.as_ref().is_some_and(|connected| connected.calls.is_some()) {
+            return Ok(false);
+        }
+        let begun = async {
+            let mut calls = SelectAll::new();
+            for subject in subjects {
+                let mut call = client.subscribe(subject.clone()).await?;
+                // The server ends it by itself: one message, and no more until it is listened again.
+                call.unsubscribe_after(1).await?;
+                calls.push(call);
+            }
+            client.flush().await?;
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(calls)
+        };
+        match tokio::time::timeout(PATIENCE, begun).await {
+            Ok(Ok(calls)) => {
+                if let Some(connected) = &mut self.connected {
+                    connected.calls = Some(calls);
+                }
+                Ok(true)
+            }
+            Ok(Err(cause)) => Err(self.failed(doing, cause)),
+            Err(late) => Err(self.failed(doing, late.into())),
+        }
+    }
+
+    /// Waits at most so long until something is said under a subject that is listened to.
+    pub(super) async fn wait_for_call(&mut self, most: Duration) -> bool {
+        let Some(calls) = self.connected.as_mut().and_then(|connected| connected.calls.as_mut())
+        else {
+            return false;
+        };
+        let is_called = tokio::time::timeout(most, calls.next()).await.is_ok();
+        if is_called && let Some(connected) = &mut self.connected {
+            connected.calls = None;
+        }
+        is_called
+    }
+
+    /// Ends listening; whether something was said meanwhile.
+    pub(super) fn listen_no_more(&mut self) -> bool {
+        let calls = self.connected.as_mut().and_then(|connected| connected.calls.take());
+        calls.is_some_and(|mut calls| calls.next().now_or_never().is_some())
     }
 
     /// What was said under the topic since last asked.

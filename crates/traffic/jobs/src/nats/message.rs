@@ -6,6 +6,7 @@
 //! `x-photofinish-back`.
 
 use super::line::Question;
+use crate::broker::InFlight;
 use async_nats::{HeaderMap, HeaderName, HeaderValue, Request};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -55,6 +56,21 @@ impl Stored {
 
     pub(super) fn payload(&self) -> &Bytes {
         &self.payload
+    }
+
+    /// What tells it apart: its subject, or the first value of a header.
+    pub(super) fn key(&self, key: &str) -> Option<&str> {
+        let Some(name) = key.strip_prefix("header:") else { return Some(&self.subject) };
+        let found = self.headers.iter().find(|(header, _)| header == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// As somebody looks for it who has seen the worker: by the id that we gave it, and the subject of its producer.
+    pub(super) fn in_flight(&self, prefix: &str) -> InFlight {
+        let id =
+            self.key(&format!("header:{ID}")).map_or_else(|| self.seq.to_string(), str::to_owned);
+        let subject = self.subject.strip_prefix(prefix).unwrap_or(&self.subject);
+        InFlight { id, kind: Some(subject.to_owned()), worker: None }
     }
 
     /// When it was stored, in milliseconds since 1970; 0 when that cannot be read.
@@ -192,6 +208,19 @@ mod tests {
         ] {
             assert_eq!(seconds(text), wanted, "{text}");
         }
+    }
+
+    #[test]
+    fn a_job_is_told_apart_by_its_subject_or_by_a_header_of_just_that_name() {
+        let text = |text: &str| STANDARD.encode(text);
+        let message = serde_json::json!({
+            "seq": 1, "subject": "mail.send", "time": "2026-11-22T08:48:00Z",
+            "hdrs": text("NATS/1.0\r\nTenant: a\r\ntenant: b\r\ntenant: c\r\n\r\n"), "data": text("x"),
+        });
+        let job = Stored::read(&message).unwrap();
+        assert_eq!(job.key("subject"), Some("mail.send"));
+        assert_eq!(job.key("header:tenant"), Some("b"));
+        assert_eq!(job.key("header:TENANT"), None);
     }
 
     #[test]

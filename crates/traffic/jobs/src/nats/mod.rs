@@ -16,10 +16,10 @@ mod message;
 mod settle;
 mod streams;
 
-use crate::broker::{Broker, Counts, HandBack, HandedBack, Look, Undone, Wish};
+use crate::broker::{Broker, Counts, HandBack, HandedBack, InFlight, Look, Undone, When, Wish};
 use crate::error::JobsError;
 use crate::plan::Plan;
-use crate::rule::pick;
+use crate::rule::{pick, pick_key};
 use ledger::{Job, Ledger, Work};
 use line::{Line, Question};
 use message::Stored;
@@ -33,11 +33,21 @@ const BATCH: usize = 128;
 /// Bytes of one plan, as far as they are known when it is made.
 const WEIGHT: usize = 4 << 20;
 
-/// How long to wait when there was nothing to do: the latency that sampling adds to an idle queue.
-const IDLE: Duration = Duration::from_millis(5);
+/// How long to wait for a job that cannot be heard.
+const POLL: Duration = Duration::from_millis(5);
+
+/// So many jobs in a row were there and not heard: for so long others are not listened for.
+const MISSED: u32 = 3;
+const DEAF: Duration = Duration::from_secs(600);
+
+/// A stream with more subjects is not listened to.
+const SUBJECTS: usize = 32;
 
 /// A sampler that wrote nothing for so long is not at work; while it is, others stand by.
 const QUIET: Duration = Duration::from_millis(300);
+
+/// How often one that stands by looks.
+const STANDBY: Duration = Duration::from_millis(50);
 
 /// How often one that has nothing to do says that it is there.
 const BEAT: Duration = Duration::from_millis(100);
@@ -53,6 +63,7 @@ pub(crate) struct Nats {
     source: String,
     main: String,
     race: String,
+    key: Option<String>,
     /// What was last read or written, and its sequence; none when that is not known.
     ledger: Option<(Ledger, u64)>,
     /// All of the ledger's plan is done, as far as we know.
@@ -61,6 +72,15 @@ pub(crate) struct Nats {
     written: Instant,
     /// Another sampler is at work: the sequence it had reached, and when that was seen.
     standing_by: Option<(u64, Instant)>,
+    /// What producers publish to, as far as it can be listened to.
+    subjects: Vec<String>,
+    /// How many jobs in a row were there and nobody said so; and when that last was.
+    missed: u32,
+    missed_at: Instant,
+    /// The last wait ended without a call.
+    heard_nothing: bool,
+    /// How many jobs wait in the race queue at most: what was there when last looked, and what was sent since.
+    crowd: Option<u64>,
     /// How many jobs are asked for at once; grows while there are as many.
     window: usize,
     /// Jobs of the race queue that nobody will be given again, it seemed when last looked.
@@ -79,10 +99,16 @@ impl Nats {
             source: plan.source.clone(),
             main: plan.main.clone(),
             race: plan.race.clone(),
+            key: plan.key.clone(),
             ledger: None,
             settled: false,
             written: Instant::now(),
             standing_by: None,
+            subjects: Vec::new(),
+            missed: 0,
+            missed_at: Instant::now(),
+            crowd: None,
+            heard_nothing: false,
             window: 1,
             given_up: HashSet::new(),
         })
@@ -115,7 +141,7 @@ impl Nats {
             return Ok(known.clone());
         }
         let known = self.read_ledger().await?;
-        self.settled = false;
+        (self.settled, self.crowd) = (false, None);
         self.ledger = Some(known.clone());
         Ok(known)
     }
@@ -164,28 +190,26 @@ impl Nats {
         }
         self.standing_by = None;
         self.ledger = Some((ledger, seq));
-        self.settled = false;
+        (self.settled, self.crowd) = (false, None);
         Ok(false)
     }
 
-    /// The next jobs of the source, in order.
+    /// The next jobs of the source, in order and asked for at once. Behind the first, jobs are taken up to the first
+    /// number that is not there: in a cluster answers may be of different moments, and a job that was not there yet
+    /// must not be passed over.
     async fn next_jobs(&mut self, after: u64) -> Result<Vec<Stored>, JobsError> {
         let source = self.source.clone();
-        let Some(first) = self.next_of(&source, after + 1).await? else {
-            self.window = 1;
-            return Ok(Vec::new());
-        };
-        let mut jobs = vec![first];
-        if self.window > 1 {
-            let from = jobs[0].seq + 1;
-            let seqs: Vec<u64> = (from..from + self.window as u64 - 1).collect();
-            let found = self.get_all(&source, &seqs).await?;
-            let mut weight = jobs[0].payload().len();
-            for job in found.into_iter().flatten() {
-                weight += job.payload().len();
-                if weight > WEIGHT {
-                    break;
-                }
+        let others: Vec<u64> = (after + 2..=after + self.window as u64).collect();
+        let (first, others) = self.next_and(&source, after + 1, &others).await?;
+        let mut jobs: Vec<Stored> = first.into_iter().collect();
+        let mut weight = jobs.first().map_or(0, |job| job.payload().len());
+        for job in others.into_iter().flatten() {
+            let Some(last) = jobs.last().map(|job| job.seq) else { break };
+            weight += job.payload().len();
+            if job.seq > last + 1 || weight > WEIGHT {
+                break;
+            }
+            if job.seq == last + 1 {
                 jobs.push(job);
             }
         }
@@ -202,11 +226,18 @@ impl Nats {
     ) -> Result<Ledger, JobsError> {
         let mut ledger = before.clone();
         let (main_at, race_at) = before.work.ends();
-        let chosen: Vec<bool> =
-            (before.position..).take(jobs.len()).map(|at| pick(at, wish.every)).collect();
+        let is_chosen = |(at, job): (u64, &Stored)| {
+            let key = self.key.as_ref().and_then(|key| job.key(key));
+            key.map_or_else(|| pick(at, wish.every), |key| pick_key(key.as_bytes(), wish.every))
+        };
+        let chosen: Vec<bool> = (before.position..).zip(jobs).map(is_chosen).collect();
         let mut room = 0;
         if wish.room > 0 && chosen.contains(&true) {
-            room = wish.room.saturating_sub(self.queue(&self.race.clone()).await?.waiting);
+            let many = jobs.len() as u64;
+            if self.crowd.is_none_or(|crowd| crowd + many > wish.room) {
+                self.crowd = Some(self.queue(&self.race.clone()).await?.waiting);
+            }
+            room = wish.room.saturating_sub(self.crowd.unwrap_or(0));
         }
         let mut planned = Vec::with_capacity(jobs.len());
         for (job, chosen) in jobs.iter().zip(chosen) {
@@ -216,6 +247,7 @@ impl Nats {
             ledger.no_room += u64::from(chosen && !race);
             planned.push(Job { seq: job.seq, race, failed: false });
         }
+        self.crowd = self.crowd.map(|crowd| crowd + ledger.race - before.race);
         ledger.position += planned.len() as u64;
         ledger.through = jobs.last().map_or(ledger.through, |job| job.seq);
         wish.mode.clone_into(&mut ledger.mode);
@@ -225,8 +257,6 @@ impl Nats {
 }
 
 impl Broker for Nats {
-    const IDLE: Duration = IDLE;
-
     async fn prepare(&mut self) -> Result<(), JobsError> {
         self.make_streams().await
     }
@@ -248,6 +278,10 @@ impl Broker for Nats {
             }
             return Ok(0);
         }
+        let is_called = self.line.listen_no_more();
+        if std::mem::take(&mut self.heard_nothing) && !is_called {
+            (self.missed, self.missed_at) = (self.missed + 1, Instant::now());
+        }
         let next = self.plan(&ledger, &jobs, wish).await?;
         let many = next.work.jobs.len() as u64;
         if !self.write(next, seq).await? {
@@ -256,6 +290,32 @@ impl Broker for Nats {
         let known = jobs.into_iter().map(|job| (job.seq, job)).collect();
         self.settle(known).await?;
         Ok(many)
+    }
+
+    /// Producers are listened to: a job is published to us as well, the next one after a quiet time, and no more. It is
+    /// a call only, and what was called for is read from the stream.
+    async fn wait(&mut self, most: Duration) -> bool {
+        let most = most.min(BEAT);
+        self.heard_nothing = false;
+        let is_deaf = self.missed >= MISSED && self.missed_at.elapsed() < DEAF;
+        if self.standing_by.is_some() || self.subjects.is_empty() || is_deaf {
+            let poll = if self.standing_by.is_some() { STANDBY } else { POLL };
+            tokio::time::sleep(poll.min(most)).await;
+            return false;
+        }
+        match self.line.listen(&self.subjects).await {
+            // What came before is looked for once more, without having been called.
+            Ok(true) => return false,
+            Ok(false) => {}
+            // The next step has the same to say.
+            Err(_) => return false,
+        }
+        let is_called = self.line.wait_for_call(most).await;
+        self.heard_nothing = !is_called;
+        if is_called {
+            self.missed = 0;
+        }
+        is_called
     }
 
     async fn hand_back(&mut self, what: HandBack) -> Result<HandedBack, JobsError> {
@@ -268,6 +328,7 @@ impl Broker for Nats {
     async fn look(&mut self, whole: bool) -> Result<Look, JobsError> {
         let (ledger, seq) = self.read_ledger().await?;
         let race = self.queue(&self.race.clone()).await?;
+        self.crowd = Some(race.waiting);
         let mut look = Look { race: race.waiting, ..Look::default() };
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         look.taken = signed(race.last) - signed(race.waiting) - signed(ledger.waited);
@@ -287,6 +348,10 @@ impl Broker for Nats {
             look.beat = self.last_written().await?;
         }
         Ok(look)
+    }
+
+    async fn in_flight(&mut self, _when: When) -> Result<Vec<InFlight>, JobsError> {
+        self.with_workers().await
     }
 
     async fn leave(&mut self, mode: &'static str) -> Result<(), JobsError> {

@@ -3,7 +3,7 @@
 use super::line::Question;
 use super::message::Stored;
 use super::settle::now_ms;
-use super::{Ledger, NO_MESSAGE, NO_STREAM, Nats, Work};
+use super::{Ledger, NO_MESSAGE, NO_STREAM, Nats, SUBJECTS, Work};
 use crate::error::JobsError;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -81,13 +81,20 @@ impl Nats {
         stream: &str,
         seq: u64,
     ) -> Result<Option<Stored>, JobsError> {
-        let doing = "read jobs";
-        let body = json!({"seq": seq.max(1), "next_by_subj": ">"});
-        match self.line.ask(doing, &format!("STREAM.MSG.GET.{stream}"), &body).await? {
-            Ok(answer) => Ok(Stored::read(&answer["message"])),
-            Err(refusal) if matches!(refusal.code, NO_MESSAGE) => Ok(None),
-            Err(refusal) => Err(self.line.refused(doing, refusal)),
-        }
+        Ok(self.next_and(stream, seq, &[]).await?.0)
+    }
+
+    /// The first message of a stream from `seq` on, and those of some sequences.
+    pub(super) async fn next_and(
+        &mut self,
+        stream: &str,
+        seq: u64,
+        seqs: &[u64],
+    ) -> Result<(Option<Stored>, Vec<Option<Stored>>), JobsError> {
+        let next = json!({"seq": seq.max(1), "next_by_subj": ">"});
+        let bodies = seqs.iter().map(|seq| json!({"seq": seq}));
+        let mut found = self.get(stream, std::iter::once(next).chain(bodies)).await?.into_iter();
+        Ok((found.next().flatten(), found.collect()))
     }
 
     /// The messages of these sequences, none for one that is not there.
@@ -96,8 +103,16 @@ impl Nats {
         stream: &str,
         seqs: &[u64],
     ) -> Result<Vec<Option<Stored>>, JobsError> {
+        self.get(stream, seqs.iter().map(|seq| json!({"seq": seq}))).await
+    }
+
+    async fn get(
+        &mut self,
+        stream: &str,
+        bodies: impl Iterator<Item = Value>,
+    ) -> Result<Vec<Option<Stored>>, JobsError> {
         let subject = self.line.api(&format!("STREAM.MSG.GET.{stream}"));
-        let questions = seqs.iter().map(|seq| Question::new(&subject, &json!({"seq": seq})));
+        let questions = bodies.map(|body| Question::new(&subject, &body));
         let answers = self.line.ask_all("read jobs", questions.collect()).await?;
         let mut found = Vec::with_capacity(answers.len());
         for answer in &answers {
@@ -120,6 +135,7 @@ impl Nats {
             ));
         }
         self.check_source(&source)?;
+        self.subjects = heard(&source.stream["config"]);
         for (name, is_main) in [(self.main.clone(), true), (self.race.clone(), false)] {
             let there = self.queue(&name).await?;
             if there.stream.is_null() {
@@ -191,6 +207,16 @@ impl Nats {
         }
         Ok(())
     }
+}
+
+/// The subjects on which all jobs of a stream can be heard; none where they come some other way.
+fn heard(config: &Value) -> Vec<String> {
+    let comes_otherwise =
+        ["mirror", "sources", "subject_transform"].iter().any(|word| !config[*word].is_null());
+    let subjects = config["subjects"].as_array().into_iter().flatten();
+    let subjects: Vec<String> =
+        subjects.filter_map(|name| name.as_str().map(str::to_owned)).collect();
+    if comes_otherwise || subjects.len() > SUBJECTS { Vec::new() } else { subjects }
 }
 
 /// A stream for workers, made as the source is.

@@ -15,36 +15,28 @@ mod line;
 mod properties;
 mod queues;
 mod socket;
+mod turn;
 
 use crate::broker::{Broker, Counts, HandBack, HandedBack, Look, Undone, Wish};
 use crate::error::JobsError;
 use crate::plan::{Limits, Plan};
-use crate::rule::pick;
-use book::{Book, Expected, Fate, digest};
-use futures_util::{FutureExt, StreamExt};
+use crate::rule::{pick, pick_key};
+use book::{Expected, Fate, digest};
+use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
-use lapin::{Channel, Consumer};
 use line::{Line, Sent};
-use properties::copied;
+use properties::{copied, key};
 use queues::exchange;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-/// How long a step waits for a job: they are pushed to us, so this is no latency.
-const WAIT: Duration = Duration::from_millis(50);
+use turn::Turn;
 
 /// How often a sampler that has nothing to do says that it is there.
 const BEAT: Duration = Duration::from_millis(1000);
 
 /// How often one that stands by asks whether it may begin.
 const STANDBY: Duration = Duration::from_millis(100);
-
-/// A dead sampler's right to consume ends sooner.
-const KEPT_OUT: Duration = Duration::from_secs(5);
-
-/// How long the broker is given to put back what a dead sampler had, before the next one begins.
-const SETTLING: Duration = Duration::from_millis(200);
 
 /// So long after its turn began a sampler still knows what may come again.
 const COMES_AGAIN: Duration = Duration::from_secs(60);
@@ -59,6 +51,8 @@ pub(crate) struct Rabbit {
     main: String,
     race: String,
     prefetch: u16,
+    /// The header that tells jobs apart.
+    header: Option<String>,
     limits: Limits,
     /// What we have while no other sampler may have it.
     turn: Option<Turn>,
@@ -69,28 +63,10 @@ pub(crate) struct Rabbit {
     was_refused: bool,
     /// What this sampler knows of a batch whose acknowledgements may not have arrived.
     mine: Vec<Fate>,
+    /// How many jobs wait in the race queue at most: what was there when last looked, and what was sent since.
+    crowd: Option<u64>,
     /// When how many jobs were sent to the race queue, the newest last, as far as they may be there still.
     sent: VecDeque<(Instant, u64)>,
-}
-
-/// The right to take the source's jobs.
-struct Turn {
-    /// The channels of the connection that has it; on no other anything may be done in its name.
-    channel: Channel,
-    publisher: Channel,
-    consumer: Consumer,
-    /// The connection it came with, and ends with.
-    epoch: u64,
-    book: Book,
-    /// When the book was written down; none when what it says now is not.
-    written: Option<Instant>,
-    /// Jobs that may come again.
-    expected: Expected,
-    /// Jobs that were taken and not yet planned.
-    received: Vec<Delivery>,
-    /// Jobs that were taken and planned and are not all copied.
-    batch: Vec<Planned>,
-    began: Instant,
 }
 
 /// A job that has a side and is not yet acknowledged.
@@ -105,124 +81,32 @@ struct Planned {
 
 impl Rabbit {
     pub(crate) async fn open(plan: &Plan, prefetch: u16) -> Result<Rabbit, JobsError> {
+        let header = plan.key.as_deref().and_then(|key| key.strip_prefix("header:"));
         Ok(Rabbit {
             line: Line::open(&plan.url, plan.place()).await?,
             source: plan.source.clone(),
             main: plan.main.clone(),
             race: plan.race.clone(),
             prefetch,
+            header: header.map(str::to_owned),
             limits: plan.limits,
             turn: None,
             tried: None,
             kept_out: None,
             was_refused: false,
             mine: Vec::new(),
+            crowd: None,
             sent: VecDeque::from([(Instant::now(), u64::MAX / 2)]),
         })
     }
 
-    /// Whether it is our turn; it ends with the connection.
-    fn has_turn(&mut self) -> bool {
-        let (epoch, is_connected) = (self.line.epoch(), self.line.is_connected());
-        let lasts = |turn: &Turn| {
-            let channels = [&turn.channel, &turn.publisher];
-            is_connected
-                && turn.epoch == epoch
-                && channels.iter().all(|channel| channel.status().connected())
-        };
-        if !self.turn.as_ref().is_some_and(lasts) {
-            self.turn = None;
-        }
-        self.turn.is_some()
-    }
-
-    /// Whether it is our turn, which it may have become.
-    async fn take_turn(&mut self) -> Result<bool, JobsError> {
-        if self.has_turn() {
-            return Ok(true);
-        }
-        if self.tried.is_some_and(|tried| tried.elapsed() < STANDBY) {
-            return Ok(false);
-        }
-        self.tried = Some(Instant::now());
-        if !self.lock().await? {
-            return Ok(false);
-        }
-        let epoch = self.line.epoch();
-        // What a dead sampler had is put back into its place, mostly by now.
-        tokio::time::sleep(SETTLING).await;
-        let Some((channel, consumer)) = self.line.consume(&self.source, self.prefetch).await?
-        else {
-            if self.kept_out.get_or_insert_with(Instant::now).elapsed() > KEPT_OUT {
-                return Err(self.line.unsuited(
-                    "has workers that read the source",
-                    "let them read `main` instead; the sampler takes all jobs of the source",
-                ));
-            }
-            return Ok(false);
-        };
-        self.kept_out = None;
-        let publisher = self.line.channel().await?;
-        let book = self.read_book(true).await?;
-        let mut fates = book.jobs.clone();
-        for fate in &mut fates {
-            let is_it = |mine: &&Fate| mine.number == fate.number && mine.digest == fate.digest;
-            fate.is_there = self.mine.iter().find(is_it).is_some_and(|mine| mine.is_there);
-        }
-        let expected = Expected::new(fates);
-        let began = Instant::now();
-        self.turn = Some(Turn {
-            channel,
-            publisher,
-            consumer,
-            epoch,
-            book,
-            written: Some(began),
-            expected,
-            received: Vec::new(),
-            batch: Vec::new(),
-            began,
-        });
-        if !self.has_turn() {
-            return Ok(false);
-        }
-        Ok(true)
-    }
-
-    /// Takes jobs that are here, at most as many as are taken at once; waits a little for the first.
-    async fn receive(&mut self) -> Result<(), JobsError> {
-        let Some(turn) = &mut self.turn else { return Ok(()) };
-        if !turn.received.is_empty() {
-            return Ok(());
-        }
-        let mut next = tokio::time::timeout(WAIT, turn.consumer.next()).await.ok();
-        while let Some(delivered) = next {
-            match delivered {
-                Some(Ok(job)) => turn.received.push(job),
-                Some(Err(cause)) => return Err(self.lost("give jobs", cause.into())),
-                None => return Err(self.lost("give jobs", "the queue is gone".into())),
-            }
-            if turn.received.len() >= usize::from(self.prefetch) {
-                break;
-            }
-            next = turn.consumer.next().now_or_never();
-        }
-        Ok(())
-    }
-
-    fn lost(
-        &mut self,
-        doing: &'static str,
-        cause: Box<dyn std::error::Error + Send + Sync>,
-    ) -> JobsError {
-        self.turn = None;
-        self.line.failed(doing, cause)
-    }
-
     /// Decides where jobs go.
     async fn plan(&mut self, wish: Wish) -> Result<(), JobsError> {
-        let waiting = self.line.ready(&self.race.clone()).await?.unwrap_or(0);
-        let mut room = wish.room.saturating_sub(waiting);
+        let many = self.turn.as_ref().map_or(0, |turn| turn.received.len() as u64);
+        if wish.room > 0 && self.crowd.is_none_or(|crowd| crowd + many > wish.room) {
+            self.crowd = Some(self.line.ready(&self.race.clone()).await?.unwrap_or(0));
+        }
+        let mut room = wish.room.saturating_sub(self.crowd.unwrap_or(0));
         let Some(turn) = &mut self.turn else { return Ok(()) };
         let book = &mut turn.book;
         let mut sent = 0;
@@ -233,7 +117,11 @@ impl Rabbit {
                 turn.batch.push(Planned { job, fate, again: true, sent: None });
                 continue;
             }
-            let chosen = pick(book.position, wish.every);
+            let key = self.header.as_ref().and_then(|header| key(&job, header));
+            let chosen = match key {
+                Some(key) => pick_key(&key, wish.every),
+                None => pick(book.position, wish.every),
+            };
             let race = chosen && room > 0;
             room -= u64::from(race);
             sent += u64::from(race);
@@ -253,6 +141,7 @@ impl Rabbit {
         book.jobs = turn.batch.iter().map(|planned| planned.fate.clone()).chain(rest).collect();
         wish.mode.clone_into(&mut book.mode);
         turn.written = None;
+        self.crowd = self.crowd.map(|crowd| crowd + sent);
         if sent > 0 {
             self.sent.push_back((Instant::now(), sent));
         }
@@ -330,15 +219,12 @@ fn now_ms() -> u64 {
 }
 
 impl Broker for Rabbit {
-    const IDLE: Duration = Duration::ZERO;
-
     async fn prepare(&mut self) -> Result<(), JobsError> {
         self.make_queues().await
     }
 
     async fn step(&mut self, wish: Wish) -> Result<u64, JobsError> {
         if !self.take_turn().await? {
-            tokio::time::sleep(STANDBY).await;
             return Ok(0);
         }
         // What is asked of a broker that is full is asked a second time when it has room.
@@ -362,6 +248,18 @@ impl Broker for Rabbit {
             self.write_book().await?;
         }
         self.settle().await
+    }
+
+    /// Jobs are pushed to us.
+    async fn wait(&mut self, most: Duration) -> bool {
+        let Some(turn) = &mut self.turn else {
+            tokio::time::sleep(most.min(STANDBY)).await;
+            return false;
+        };
+        if turn.received.is_empty() && turn.heard.is_none() {
+            turn.heard = tokio::time::timeout(most, turn.consumer.next()).await.ok();
+        }
+        !turn.received.is_empty() || turn.heard.is_some()
     }
 
     async fn hand_back(&mut self, what: HandBack) -> Result<HandedBack, JobsError> {
@@ -397,6 +295,7 @@ impl Broker for Rabbit {
 
     async fn look(&mut self, whole: bool) -> Result<Look, JobsError> {
         let race = self.line.ready(&self.race.clone()).await?.unwrap_or(0);
+        self.crowd = Some(race);
         let mut look = Look { race, ..Look::default() };
         if whole {
             look.source = self.line.ready(&self.source.clone()).await?;

@@ -25,6 +25,24 @@ pub(super) fn copied(job: &Delivery, fate: &Fate, again: bool, user: &str) -> Ba
     properties.with_headers(headers)
 }
 
+/// What tells a job apart: a header that is a text or a whole number.
+pub(super) fn key(job: &Delivery, header: &str) -> Option<Vec<u8>> {
+    let number = |number: i64| number.to_string().into_bytes();
+    Some(match job.properties.headers().as_ref()?.inner().get(header)? {
+        AMQPValue::LongString(text) => text.as_bytes().to_vec(),
+        AMQPValue::ShortString(text) => text.as_str().as_bytes().to_vec(),
+        AMQPValue::ByteArray(bytes) => bytes.as_slice().to_vec(),
+        AMQPValue::ShortShortInt(value) => number((*value).into()),
+        AMQPValue::ShortShortUInt(value) => number((*value).into()),
+        AMQPValue::ShortInt(value) => number((*value).into()),
+        AMQPValue::ShortUInt(value) => number((*value).into()),
+        AMQPValue::LongInt(value) => number((*value).into()),
+        AMQPValue::LongUInt(value) => number((*value).into()),
+        AMQPValue::LongLongInt(value) => number(*value),
+        _ => return None,
+    })
+}
+
 /// The properties without what we have put there.
 pub(super) fn without_ours(properties: &BasicProperties, user: &str) -> BasicProperties {
     let headers = properties.headers().clone().unwrap_or_default();

@@ -7,7 +7,7 @@
 //!
 //! Not done: groups (aggregation needs a server that reads the source).
 
-use super::{BATCH, IDLE, Redis, script, state_key};
+use super::{BATCH, Redis, script, state_key};
 use crate::broker::{Broker, HandBack, HandedBack, InFlight, Look, Undone, When, Wish};
 use crate::error::JobsError;
 use crate::plan::Plan;
@@ -67,8 +67,6 @@ enum Queue {
 }
 
 impl Broker for Asynq {
-    const IDLE: Duration = IDLE;
-
     async fn prepare(&mut self) -> Result<(), JobsError> {
         Ok(())
     }
@@ -80,6 +78,12 @@ impl Broker for Asynq {
         let [source, main, race] = queues;
         let arguments = [&batch, &every, &room, wish.mode, source, main, race, &self.key];
         self.redis.run("move tasks", &self.step, &[&self.state], &arguments).await
+    }
+
+    /// What becomes due meanwhile is made pending by the next step, soon enough: asynq itself looks every 5 s.
+    async fn wait(&mut self, most: Duration) -> bool {
+        let pending = format!("asynq:{{{}}}:pending", self.source);
+        self.redis.wait_for_list(&pending, "RIGHT", most).await
     }
 
     async fn hand_back(&mut self, what: HandBack) -> Result<HandedBack, JobsError> {

@@ -24,9 +24,9 @@ while done < batch do
   local id = redis.call('LINDEX', s .. 'pending', -1)
   if not id then break end
   local chosen = pick(position + moved, every)
-  if wanted_key ~= '' and every > 0 then
+  if wanted_key ~= '' then
     local key = key_of(redis.call('HGET', s .. 't:' .. id, 'msg'), wanted_key)
-    if key then chosen = tonumber(string.sub(redis.sha1hex(key), 1, 8), 16) % every == 0 end
+    if key then chosen = pick_key(key, every) end
   end
   local side = main
   if chosen and waiting < room then side = race end

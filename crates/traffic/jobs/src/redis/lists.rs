@@ -3,7 +3,7 @@
 //! A list has no numbers, so the position is counted in a hash beside it, in the same script that moves
 //! the jobs. Neither has it times: a second list holds when each job of the race queue was sent there.
 
-use super::{BATCH, IDLE, Redis, script, state_key};
+use super::{BATCH, Redis, script, state_key};
 use crate::broker::{Broker, HandBack, HandedBack, Look, Undone, Wish};
 use crate::error::JobsError;
 use crate::plan::{Plan, Push};
@@ -52,8 +52,6 @@ impl Lists {
 }
 
 impl Broker for Lists {
-    const IDLE: Duration = IDLE;
-
     async fn prepare(&mut self) -> Result<(), JobsError> {
         Ok(())
     }
@@ -65,6 +63,10 @@ impl Broker for Lists {
         let arguments = [&batch, &every, &room, self.from, self.to, wish.mode];
         let keys = keys.map(String::as_str);
         self.redis.run("move jobs", &self.step, &keys, &arguments).await
+    }
+
+    async fn wait(&mut self, most: Duration) -> bool {
+        self.redis.wait_for_list(&self.source, self.from, most).await
     }
 
     async fn hand_back(&mut self, what: HandBack) -> Result<HandedBack, JobsError> {

@@ -30,14 +30,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Jobs moved in one step: Redis serves nobody else meanwhile (about a tenth of a millisecond a hundred).
 const BATCH: u64 = 100;
 
-/// How long to wait when there was nothing to do: the latency that sampling adds to an idle queue.
-const IDLE: Duration = Duration::from_millis(5);
+/// How long to wait for a job where this Redis does not let us wait.
+const POLL: Duration = Duration::from_millis(5);
 
 /// A server, by a connection that comes back.
 pub(crate) struct Redis {
     client: Client,
     connection: Option<MultiplexedConnection>,
     place: String,
+    /// It has refused a command that waits, as a user without the right to it or a proxy is told.
+    is_deaf: bool,
 }
 
 /// A script with what it needs in front of it.
@@ -49,7 +51,7 @@ impl Redis {
     /// Connects, and looks whether this Redis will do.
     pub(crate) async fn open(url: &str, place: String) -> Result<Redis, JobsError> {
         let client = Client::open(url).map_err(|cause| JobsError::Url { cause: cause.into() })?;
-        let mut redis = Redis { client, connection: None, place };
+        let mut redis = Redis { client, connection: None, place, is_deaf: false };
         let info: String = redis.command("say what it is", &["INFO", "cluster"]).await?;
         if info.contains("cluster_enabled:1") {
             return Err(redis.unsuited(
@@ -115,6 +117,29 @@ impl Redis {
         });
         let outcome = command.query_async(&mut connection).await;
         outcome.map_err(|cause| self.failed(doing, cause))
+    }
+
+    /// Asks with a command that waits until a queue has something, and takes nothing; whether it has.
+    pub(crate) async fn wait(&mut self, words: &[&str]) -> bool {
+        if !self.is_deaf
+            && let Ok(mut connection) = self.connection().await
+        {
+            let mut command = redis::Cmd::new();
+            command.arg(words);
+            match command.query_async::<redis::Value>(&mut connection).await {
+                Ok(answer) => return answer != redis::Value::Nil,
+                Err(cause) => self.is_deaf = matches!(cause.code(), Some("NOPERM" | "ERR")),
+            }
+        }
+        // Whatever it was, the next step meets it too, and says so.
+        tokio::time::sleep(POLL).await;
+        false
+    }
+
+    /// As [`Redis::wait`], for a list: what is moved from one end to the same end stays where it is.
+    pub(crate) async fn wait_for_list(&mut self, list: &str, end: &str, most: Duration) -> bool {
+        let seconds = format!("{:.3}", most.as_secs_f64());
+        self.wait(&["BLMOVE", list, list, end, end, &seconds]).await
     }
 
     async fn connection(&mut self) -> Result<MultiplexedConnection, JobsError> {

@@ -45,6 +45,13 @@ local function append(stream, entry)
   return type(id) == 'string'
 end
 
+-- The first value of a field, nil where an entry has none.
+local function value(entry, field)
+  for place = 1, #entry[2], 2 do
+    if entry[2][place] == field then return entry[2][place + 1] end
+  end
+end
+
 -- Removes what is over; nothing where there is no group, which may be still to come.
 local function trim(stream)
   local low

@@ -7,8 +7,8 @@
 //! Which job a worker has is told by its group's list of pending entries. One that stays there for
 //! [`Limits::stalled`](crate::Limits) has failed, or lost its worker, which Redis cannot tell apart.
 
-use super::{BATCH, IDLE, Redis, script, state_key};
-use crate::broker::{Broker, HandBack, HandedBack, Look, Undone, Wish};
+use super::{BATCH, Redis, script, state_key};
+use crate::broker::{Broker, HandBack, HandedBack, InFlight, Look, Undone, When, Wish};
 use crate::error::JobsError;
 use crate::plan::Plan;
 use redis::Script;
@@ -28,10 +28,15 @@ pub(crate) struct Streams {
     race: String,
     state: String,
     stalled: Duration,
+    /// The field that tells entries apart; empty where they are counted.
+    key: String,
+    /// The id up to which the source was sent on, when last seen.
+    last: String,
     step: Script,
     back: Script,
     look: Script,
     undo: Script,
+    running: Script,
 }
 
 impl Streams {
@@ -47,10 +52,13 @@ impl Streams {
             race: plan.race.clone(),
             state: state_key("stream", &plan.source),
             stalled: plan.limits.stalled,
+            key: field(plan.key.as_deref()).to_owned(),
+            last: "0-0".to_owned(),
             step: script(&[RULE, HEAD, STREAMS, include_str!("streams_step.lua")]),
             back: script(&[HEAD, STREAMS, include_str!("streams_back.lua")]),
             look: script(&[STREAMS, include_str!("streams_look.lua")]),
             undo: script(&[STREAMS, include_str!("streams_undo.lua")]),
+            running: script(&[STREAMS, include_str!("streams_running.lua")]),
         })
     }
 
@@ -59,9 +67,12 @@ impl Streams {
     }
 }
 
-impl Broker for Streams {
-    const IDLE: Duration = IDLE;
+/// The field that a key names; empty where there is no key.
+fn field(key: Option<&str>) -> &str {
+    key.and_then(|key| key.strip_prefix("field:")).unwrap_or_default()
+}
 
+impl Broker for Streams {
     async fn prepare(&mut self) -> Result<(), JobsError> {
         for key in [&self.source, &self.main, &self.race] {
             let kind: String = self.redis.command("tell what a key is", &["TYPE", key]).await?;
@@ -91,7 +102,17 @@ impl Broker for Streams {
         let (batch, every, room) =
             (BATCH.to_string(), wish.every.to_string(), wish.room.to_string());
         let keys = [&self.source, &self.main, &self.race, &self.state].map(String::as_str);
-        self.redis.run("move jobs", &self.step, &keys, &[&batch, &every, &room, wish.mode]).await
+        let arguments = [&batch, &every, &room, wish.mode, &self.key];
+        let (moved, last) = self.redis.run("move jobs", &self.step, &keys, &arguments).await?;
+        self.last = last;
+        Ok(moved)
+    }
+
+    async fn wait(&mut self, most: Duration) -> bool {
+        let most = most.as_millis().to_string();
+        let (source, last) = (&self.source, &self.last);
+        let words = ["XREAD", "COUNT", "1", "BLOCK", &most, "STREAMS", source, last];
+        self.redis.wait(&words).await
     }
 
     async fn hand_back(&mut self, what: HandBack) -> Result<HandedBack, JobsError> {
@@ -116,6 +137,15 @@ impl Broker for Streams {
         let (source, main, race) =
             self.redis.run("tell the lengths", &self.look, &keys, &[whole]).await?;
         Ok(self.redis.state(&self.state).await?.look(source, main, race))
+    }
+
+    async fn in_flight(&mut self, when: When) -> Result<Vec<InFlight>, JobsError> {
+        let least = when.ago().as_millis().to_string();
+        let race = [self.race.as_str()];
+        let running: Vec<(String, String)> =
+            self.redis.run("tell what is under way", &self.running, &race, &[&least]).await?;
+        let named = |(id, worker)| InFlight { id, kind: None, worker: Some(worker) };
+        Ok(running.into_iter().map(named).collect())
     }
 
     async fn leave(&mut self, mode: &'static str) -> Result<(), JobsError> {

@@ -1,5 +1,6 @@
 local source, main, race, state = unpack(KEYS)
 local batch, every, room = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local wanted_key = ARGV[5]
 
 note(state, 'beat', now, 'mode', ARGV[4])
 redis.call('XLEN', main)
@@ -13,6 +14,8 @@ local moved, raced, no_room, refused = 0, 0, 0, nil
 for _, entry in ipairs(redis.call('XRANGE', source, '(' .. last, '+', 'COUNT', batch)) do
   local side = main
   local chosen = pick(position + moved, every)
+  local key = wanted_key ~= '' and value(entry, wanted_key)
+  if key then chosen = pick_key(key, every) end
   if chosen and waits < room then side = race end
   if not append(side, entry) then
     refused = entry[1]
@@ -32,4 +35,4 @@ for _, entry in ipairs(redis.call('XRANGE', source, '(' .. last, '+', 'COUNT', b
 end
 count_step(state, moved, raced, no_room)
 if refused and moved == 0 then return redis.error_reply('ERR entry ' .. refused .. ' cannot be added to another stream') end
-return moved
+return { moved, last }

@@ -175,8 +175,6 @@ impl River {
 }
 
 impl Broker for River {
-    const IDLE: Duration = Duration::from_millis(500);
-
     async fn prepare(&mut self) -> Result<(), JobsError> {
         self.together("make the table of what is sampled", sql::TABLE).await?;
         if self.rows("look for the trigger", sql::HAS_TRIGGER, &[]).await?.is_empty() {

@@ -122,8 +122,6 @@ impl Sqlite {
 const NAME: &str = "SQLite";
 
 impl Broker for Sqlite {
-    const IDLE: Duration = Duration::from_millis(500);
-
     async fn prepare(&mut self) -> Result<(), JobsError> {
         let path = self.place();
         let connection = self.connect(true)?;

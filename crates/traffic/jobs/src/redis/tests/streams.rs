@@ -2,7 +2,8 @@
 
 use super::super::streams::Streams;
 use super::*;
-use crate::broker::Undone;
+use crate::broker::{InFlight, Undone, When};
+use std::time::SystemTime;
 
 /// The values of the field `n` of a stream's entries.
 async fn entries(redis: &mut Redis, stream: &str) -> Vec<String> {
@@ -188,5 +189,27 @@ fn a_full_memory_moves_nothing_and_an_entry_that_cannot_be_copied_stops_the_queu
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(cause.contains("cannot be added"), "{cause}");
         assert_eq!(entries(&mut redis, "in").await.len(), 11);
+    });
+}
+
+#[test]
+fn what_a_race_worker_has_is_told_with_its_consumer_as_long_as_it_has_it() {
+    with_redis(Kind::RedisStreams, async |_, plan| {
+        let mut redis = raw(&plan).await;
+        let mut streams = streams(&plan).await;
+        add(&mut redis, 0..100).await;
+        drain(&mut streams, wish(10, 1000)).await;
+        group(&mut redis, "race").await;
+        let given = give(&mut redis, "race", 2).await;
+        let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+        let when = When { at: i64::try_from(now()).unwrap(), slack: Duration::from_secs(600) };
+        let told =
+            |id: &String| InFlight { id: id.clone(), kind: None, worker: Some("one".into()) };
+        assert_eq!(streams.in_flight(when).await.unwrap(), [told(&given[0]), told(&given[1])]);
+        let _: u64 = redis.command("ack", &["XACK", "race", "workers", &given[0]]).await.unwrap();
+        assert_eq!(streams.in_flight(when).await.unwrap(), [told(&given[1])]);
+        // An hour ago it had not yet been given it.
+        let when = When { at: when.at - 3_600_000, slack: Duration::ZERO };
+        assert_eq!(streams.in_flight(when).await.unwrap(), []);
     });
 }
