@@ -9,6 +9,7 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable};
 use photofinish_testkit::servers::{NatsServer, PostgresServer, RabbitServer, RedisServer};
+use std::collections::HashMap;
 use tokio::runtime::Runtime;
 
 /// As the configuration names them.
@@ -246,6 +247,8 @@ struct Nats {
     server: NatsServer,
     runtime: Runtime,
     context: async_nats::jetstream::Context,
+    /// Workers, which stay from one job to the next.
+    consumers: HashMap<String, Consumer>,
 }
 
 type Consumer = async_nats::jetstream::consumer::PullConsumer;
@@ -266,7 +269,7 @@ impl Nats {
             context.create_stream(config).await.unwrap();
             context
         });
-        Some(Nats { server, runtime, context })
+        Some(Nats { server, runtime, context, consumers: HashMap::new() })
     }
 }
 
@@ -290,13 +293,16 @@ impl Queues for Nats {
 
     fn take(&mut self, queue: &str, most: u64) -> u64 {
         self.runtime.block_on(async {
-            let stream = self.context.get_stream_no_info(queue).await.unwrap();
-            let config = async_nats::jetstream::consumer::pull::Config {
-                durable_name: Some("workers".to_owned()),
-                ..Default::default()
-            };
-            let consumer: Consumer =
-                stream.get_or_create_consumer("workers", config).await.unwrap();
+            if !self.consumers.contains_key(queue) {
+                let stream = self.context.get_stream_no_info(queue).await.unwrap();
+                let config = async_nats::jetstream::consumer::pull::Config {
+                    durable_name: Some("workers".to_owned()),
+                    ..Default::default()
+                };
+                let consumer = stream.get_or_create_consumer("workers", config).await.unwrap();
+                self.consumers.insert(queue.to_owned(), consumer);
+            }
+            let consumer = &self.consumers[queue];
             let mut jobs = consumer.fetch().max_messages(most as usize).messages().await.unwrap();
             let mut many = 0;
             while let Some(Ok(job)) = jobs.next().await {

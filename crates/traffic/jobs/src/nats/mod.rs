@@ -295,7 +295,8 @@ impl Broker for Nats {
     /// Producers are listened to: a job is published to us as well, the next one after a quiet time, and no more. It is
     /// a call only, and what was called for is read from the stream.
     async fn wait(&mut self, most: Duration) -> bool {
-        let most = most.min(BEAT);
+        // Those who stand by want to hear in time that we are there.
+        let most = most.min(BEAT / 2);
         self.heard_nothing = false;
         let is_deaf = self.missed >= MISSED && self.missed_at.elapsed() < DEAF;
         if self.standing_by.is_some() || self.subjects.is_empty() || is_deaf {
