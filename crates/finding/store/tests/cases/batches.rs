@@ -36,9 +36,9 @@ pub fn a_batch_does_what_its_sightings_do_one_by_one(kept: Kept) {
         })
         .collect();
     // Some are delivered twice, in one batch and in another.
-    let keys: Vec<String> = (0..900).map(|n| format!("k{}", n - scattered(n) % 9 / 8)).collect();
+    let keys: Vec<String> = (0..300).map(|n| format!("k{}", n - scattered(n) % 9 / 8)).collect();
     let builds = ["v1", "v2", "1f0c", "77ab", "e901"];
-    let all: Vec<NewSighting<'_>> = (0..900)
+    let all: Vec<NewSighting<'_>> = (0..300)
         .map(|n| NewSighting {
             source: [Source::Canary, Source::Jobs, Source::Catch][scattered(n * 5) % 3],
             service: [Some("api"), Some("mail"), None][scattered(n * 7) % 3],
@@ -50,7 +50,7 @@ pub fn a_batch_does_what_its_sightings_do_one_by_one(kept: Kept) {
         })
         .collect();
     let mut rest = &all[..];
-    for size in [1, 3, 90, 2, 600, 204] {
+    for size in [1, 3, 40, 2, 200, 54] {
         let (some, more) = rest.split_at(size);
         rest = more;
         let recorded = many.record_all(some).unwrap();
