@@ -162,7 +162,7 @@ impl Figure {
                 self.normal.push(alone);
                 self.race.push(self.once(&race, time, payments)? / alone);
             }
-            self.with = windows::ratios(&normal, self.load, 2 * n, 2 * time, payments)?;
+            self.with = windows::ratios(&normal, self.load, n, 6 * time, payments)?;
             return Ok(());
         }
         for pair in 0..n {

@@ -1,7 +1,7 @@
 //! What catch takes from a saturated service: one load that goes on, catch in every second window of it.
 //!
-//! Two runs of the same load differ by ten percent on a shared machine, and catch takes one. So the load never ends, windows
-//! are as short as is fair to what catch does once, at its beginning, and each with catch is held against its two neighbours.
+//! Two runs of the same load differ by ten percent on a shared machine, and catch takes one. So the load never ends, a
+//! window is as long as catch looks when nobody says how long, and each with catch is held against its two neighbours.
 //! Requests are counted by the bytes that the service reads: all are as long as one another. They are counted by the time
 //! that the processors were there for: what other programs and other guests of the host took (`elsewhere`) is left out.
 

@@ -15,9 +15,6 @@ const ADVANCE: Duration = Duration::from_millis(50);
 /// threads that wait for one that is held. Where processors are idle, there is always one for those.
 const SPENT: f64 = 0.8;
 
-/// What getting ready takes from such a process, for each second of processor time that it uses.
-const DISTURBED: u32 = 2;
-
 /// What is saved before it is spent again, and where to begin anew is dear.
 const SAVING: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(20));
 
@@ -47,19 +44,17 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// `share` of `processors`, for a run of `duration`, of which `prepared` is spent already, and more of a process
-    /// that `is_busy`. Called in the thread whose time is counted.
+    /// `share` of `processors`, for a run of `duration`, of which `prepared` is spent already. Called in the
+    /// thread whose time is counted.
     pub(crate) fn new(
         share: f64,
         processors: u32,
         duration: Duration,
         prepared: Duration,
-        is_busy: bool,
     ) -> Budget {
         let rate = share.clamp(0.0, 1.0) * f64::from(processors.max(1));
         let duration = duration.clamp(Duration::from_millis(1), Duration::from_secs(3600));
-        let spent = if is_busy { prepared * DISTURBED } else { prepared };
-        let earned = duration.mul_f64(rate).saturating_sub(spent);
+        let earned = duration.mul_f64(rate).saturating_sub(prepared);
         let advance = earned.min(ADVANCE);
         // What is there from the beginning, or was spent before, is not earned again.
         let rate = earned.saturating_sub(advance).div_f64(duration.as_secs_f64()).as_secs_f64();
@@ -68,7 +63,7 @@ impl Budget {
             began: now,
             processor_then: thread_cpu_time(),
             rate,
-            is_careful: is_busy,
+            is_careful: false,
             before: advance,
             decided: now,
             is_resting: false,
@@ -198,7 +193,7 @@ mod tests {
 
     #[test]
     fn what_was_spent_is_earned_before_more_is_spent() {
-        let mut budget = Budget::new(0.01, 2, Duration::from_secs(30), Duration::ZERO, false);
+        let mut budget = Budget::new(0.01, 2, Duration::from_secs(30), Duration::ZERO);
         assert_eq!(budget.pause(), None, "the advance");
         budget.spend(Duration::from_millis(60));
         let pause = budget.pause().unwrap();
@@ -207,7 +202,7 @@ mod tests {
 
     #[test]
     fn what_was_earned_stays_when_less_is_earned_from_now_on() {
-        let mut budget = Budget::new(0.01, 2, Duration::from_secs(30), Duration::ZERO, false);
+        let mut budget = Budget::new(0.01, 2, Duration::from_secs(30), Duration::ZERO);
         let (earned, rate) = (budget.earned(), budget.rate());
         budget.be_careful(true);
         assert!(budget.earned() >= earned);
@@ -217,16 +212,8 @@ mod tests {
     }
 
     #[test]
-    fn getting_ready_counts_for_more_where_the_process_needs_its_processors() {
-        let prepared = Duration::from_millis(90);
-        let of = |is_busy| Budget::new(0.01, 2, Duration::from_secs(10), prepared, is_busy);
-        assert!(of(true).rate() < of(false).rate() / 4, "20 ms in ten seconds instead of 110");
-        assert!(of(true).processor() < 2 * prepared, "what is told is what was used");
-    }
-
-    #[test]
     fn a_short_run_gets_no_advance_beyond_its_budget() {
-        let mut budget = Budget::new(0.01, 1, Duration::from_secs(1), Duration::ZERO, false);
+        let mut budget = Budget::new(0.01, 1, Duration::from_secs(1), Duration::ZERO);
         budget.spend(Duration::from_millis(15));
         assert!(budget.pause().is_some());
     }

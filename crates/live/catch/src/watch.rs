@@ -163,7 +163,6 @@ impl<'a> Watch<'a> {
         queue.begin(process, alive, load.is_busy);
         let trap = trap_cost();
         let prepared = plan.spent + thread_cpu_time().saturating_sub(before);
-        let budget = Budget::new(plan.budget, processors, plan.duration, prepared, load.is_busy);
         let mut watch = Watch {
             process,
             judge: Judge { process },
@@ -172,7 +171,7 @@ impl<'a> Watch<'a> {
             running: Running::new(pid),
             places,
             queue,
-            budget,
+            budget: Budget::new(plan.budget, processors, plan.duration, prepared),
             flag_word,
             mappings,
             last_held: HashMap::new(),
