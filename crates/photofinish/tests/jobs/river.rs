@@ -162,8 +162,9 @@ fn on_a_full_disk_producers_hear_of_it_and_no_job_is_lost_or_doubled() {
 async fn fill_up(server: &PostgresServer, disk: &Path) {
     let client = connect(server).await;
     let place = disk.join("tables");
-    // Made by whom Postgres runs as, who alone may have it.
-    let program = format!("COPY (SELECT 1) TO PROGRAM 'mkdir {}'", place.display());
+    // Made by whom Postgres runs as, who alone may have it. What does not read what it is given ends Postgres' own pipe.
+    let make = format!("cat > /dev/null && mkdir {}", place.display());
+    let program = format!("COPY (SELECT 1) TO PROGRAM '{make}'");
     client.batch_execute(&program).await.unwrap();
     let space = format!("CREATE TABLESPACE small LOCATION '{}'", place.display());
     client.batch_execute(&space).await.unwrap();
