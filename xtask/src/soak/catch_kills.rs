@@ -20,7 +20,7 @@ const LET_GO: Duration = Duration::from_secs(5);
 /// It has attached by then.
 const ATTACHES: Duration = Duration::from_secs(20);
 /// Kills fall within this time from the start, or from attaching, in us.
-const WITHIN: u64 = 500_000;
+const WITHIN: u64 = 2_000_000;
 /// From what a service can pay to all there is: the larger, the more often a thread is held.
 const BUDGETS: [&str; 3] = ["1%", "20%", "100%"];
 
