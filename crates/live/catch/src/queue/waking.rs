@@ -64,9 +64,7 @@ impl Queue {
         let n_in_use = |entries| self.functions.iter().filter(|at| in_use(at, entries)).count();
         let at_once = n_in_use(if is_busy { &alive.hot } else { &alive.all }).min(MOST_AT_ONCE);
         let rank = |at: &usize| (!in_use(at, &alive.hot), !in_use(at, &alive.all));
-        let mut functions: Vec<usize> = self.functions.drain(..).collect();
-        functions.sort_by_key(rank);
-        self.functions = functions.into();
+        self.functions.make_contiguous().sort_by_key(rank);
         self.alive = alive;
         (0..at_once).for_each(|_| self.decode_another(process));
     }
