@@ -10,13 +10,13 @@ use anyhow::Context;
 const TICK_MS: u64 = 10;
 
 /// Since the machine began: busy and stolen time of all its processors, less that of `ours`, of this process and of
-/// those it waited for. Only differences mean something.
+/// those it waited for. Interrupts are nobody's: most are ours here. Only differences mean something.
 pub(crate) fn elsewhere(ours: &[u32]) -> anyhow::Result<Duration> {
     let stat = std::fs::read_to_string("/proc/stat")?;
     let line = stat.lines().next().context("/proc/stat is empty")?;
     // proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal.
     let fields: Vec<u64> = line.split_whitespace().skip(1).flat_map(str::parse).collect();
-    let used: u64 = [0, 1, 2, 5, 6, 7].iter().filter_map(|at| fields.get(*at)).sum();
+    let used: u64 = [0, 1, 2, 7].iter().filter_map(|at| fields.get(*at)).sum();
     let mut of_ours = ticks("self", 4)?;
     for pid in ours {
         of_ours += ticks(&pid.to_string(), 2)?;

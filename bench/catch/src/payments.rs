@@ -20,6 +20,12 @@ const QUICK: [(&str, &str); 2] = [("GATEWAY_MIN", "1ms"), ("GATEWAY_MAX", "5ms")
 /// The most starts for one time to the first race.
 const STARTS: usize = 12;
 
+/// How long catch looks unless told otherwise (`--for`); loads and windows are as long.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Loads that need no pair: warming, and the race build.
+const SHORT: Duration = Duration::from_secs(5);
+
 /// The load runs for so long before catch comes.
 const BEFORE: Duration = Duration::from_millis(300);
 
@@ -112,14 +118,15 @@ impl Drop for Service {
 /// Both parts.
 pub(crate) fn measure(quick: bool) -> anyhow::Result<Payments> {
     let mut payments = Payments::default();
-    let (n_first, n_pairs, each) = if quick { (5, 3, 2) } else { (10, 12, 5) };
+    let (n_first, n_windows, n_pairs) = if quick { (5, 3, 3) } else { (10, 9, 4) };
     for attempt in 0..n_first {
         let caught = first()?;
         eprintln!("payments {attempt}: first race after {}", caught.map_or("-".into(), time));
         payments.first.push(caught);
     }
     for mut figure in figures() {
-        figure.measure(n_pairs, each, &mut payments)?;
+        let n = if figure.is_pace() { n_windows } else { n_pairs };
+        figure.measure(n, if quick { LOOK / 3 } else { LOOK }, &mut payments)?;
         payments.figures.push(figure);
     }
     Ok(payments)
@@ -150,19 +157,18 @@ fn figures() -> [Figure; 3] {
 }
 
 impl Figure {
-    fn measure(&mut self, n: usize, seconds: u64, payments: &mut Payments) -> anyhow::Result<()> {
+    fn measure(&mut self, n: usize, time: Duration, payments: &mut Payments) -> anyhow::Result<()> {
         let normal = Service::start(&BuildOptions::normal().tag("repaired"), self.settings)?;
         let race = Service::start(&BuildOptions::race().tag("repaired"), self.settings)?;
-        let time = Duration::from_secs(seconds);
-        self.once(&normal, time, payments)?;
-        self.once(&race, time, payments)?;
+        self.once(&normal, SHORT, payments)?;
+        self.once(&race, SHORT, payments)?;
         if self.is_pace() {
             for _ in 0..3 {
-                let alone = self.once(&normal, time, payments)?;
+                let alone = self.once(&normal, SHORT, payments)?;
                 self.normal.push(alone);
-                self.race.push(self.once(&race, time, payments)? / alone);
+                self.race.push(self.once(&race, SHORT, payments)? / alone);
             }
-            self.with = windows::ratios(&normal, self.load, n, 6 * time, payments)?;
+            self.with = windows::ratios(&normal, self.load, n, time, payments)?;
             return Ok(());
         }
         for pair in 0..n {
@@ -178,7 +184,7 @@ impl Figure {
             self.normal.push(without);
             self.with.push(with / without);
             if pair < 3 {
-                self.race.push(self.once(&race, time, payments)? / without);
+                self.race.push(self.once(&race, SHORT, payments)? / without);
             }
             eprintln!("{}, pair {pair}: {without:.2}, with catch {with:.2}", self.what);
         }
