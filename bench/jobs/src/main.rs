@@ -118,8 +118,7 @@ fn measure(queues: &mut dyn Queues, name: &str, many: u64, singles: u64, figures
 }
 
 fn sampler(folder: &std::path::Path) -> Running {
-    let program =
-        std::env::var_os("PHOTOFINISH").expect("PHOTOFINISH names no build of photofinish");
+    let program = std::env::var_os("PHOTOFINISH").unwrap();
     let running = Running::start(Command::new(program).arg("jobs").current_dir(folder));
     running.wait_for_line(LONG, "jobs: sampling");
     running
