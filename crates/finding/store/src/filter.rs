@@ -1,6 +1,5 @@
 //! Which findings to read.
 
-use crate::finding::Finding;
 use crate::lifecycle::State;
 use crate::sighting::Source;
 use jiff::Timestamp;
@@ -11,11 +10,11 @@ use photofinish_model::{Fingerprint, Pattern, Race};
 pub struct Filter {
     /// In one of these states.
     pub states: Vec<State>,
-    /// Seen by one of these.
+    /// Seen by one of these, and in one of `services` by that one.
     pub sources: Vec<Source>,
     /// Of one of these patterns.
     pub patterns: Vec<Pattern>,
-    /// Seen in one of these services.
+    /// Seen in one of these services, and by one of `sources` there.
     pub services: Vec<String>,
     /// Owned by one of these, in any case.
     pub owners: Vec<String>,
@@ -26,28 +25,9 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// What SQL has not sorted out already: everything but state and time.
-    pub(crate) fn lets_through(&self, finding: &Finding) -> bool {
-        let of_pattern = self.patterns.is_empty() || self.patterns.contains(&finding.pattern);
-        let by_source = self.sources.is_empty()
-            || self.sources.iter().any(|source| finding.sources.contains_key(source));
-        let in_service = self.services.is_empty()
-            || finding.services.iter().any(|seen| self.services.contains(&seen.name));
-        let by_owner = self.owners.is_empty()
-            || self.owners.iter().any(|wanted| {
-                finding.owners.iter().any(|owner| owner.eq_ignore_ascii_case(wanted))
-            });
-        of_pattern && by_source && in_service && by_owner && self.has_words(finding)
-    }
-
-    fn has_words(&self, finding: &Finding) -> bool {
-        if self.words.is_empty() {
-            return true;
-        }
-        let race = &finding.race;
-        let mut text = words_of(&finding.fingerprint, &finding.title, race);
-        text.push_str(&format!(" {} {}", finding.pattern, finding.owners.join(" ")).to_lowercase());
-        self.words.iter().all(|word| text.contains(&word.to_lowercase()))
+    /// Whether findings in this state are wanted.
+    pub(crate) fn has_state(&self, state: State) -> bool {
+        self.states.is_empty() || self.states.contains(&state)
     }
 }
 

@@ -90,7 +90,7 @@ impl Store {
         let mut keys = Vec::new();
         for key in self.keys(filter)? {
             *listing.by_state.entry(key.state).or_insert(0) += 1;
-            if filter.states.is_empty() || filter.states.contains(&key.state) {
+            if filter.has_state(key.state) {
                 keys.push(key);
             }
         }
@@ -170,7 +170,8 @@ impl Store {
         read().map_err(self.error("read"))
     }
 
-    fn keys(&self, filter: &Filter) -> Result<Vec<Key>, StoreError> {
+    /// What a filter lets through by everything but its states, in no order.
+    pub(crate) fn keys(&self, filter: &Filter) -> Result<Vec<Key>, StoreError> {
         let query = Query::of(filter, self.database.dialect());
         let rows =
             self.database.rows(&query.sql, &query.values, Key::read).map_err(self.error("read"))?;
@@ -204,7 +205,7 @@ impl Key {
     }
 
     /// Smallest in front; the id makes it the same each time.
-    fn rank(&self, order: Order) -> (Option<State>, Reverse<i64>, i64) {
+    pub(crate) fn rank(&self, order: Order) -> (Option<State>, Reverse<i64>, i64) {
         let (group, by) = match order {
             Order::Urgent => (Some(self.state), self.last_seen),
             Order::LastSeen => (None, self.last_seen),
@@ -242,10 +243,7 @@ impl Query {
         }
         let patterns = filter.patterns.iter().map(|pattern| pattern.word().to_owned());
         query.one_of(" AND pattern IN (", patterns, ")");
-        let tally = " AND EXISTS (SELECT 1 FROM tally WHERE tally.finding = finding.id AND ";
-        let sources = filter.sources.iter().map(|source| source.word().to_owned());
-        query.one_of(&format!("{tally}source IN ("), sources, "))");
-        query.one_of(&format!("{tally}service IN ("), filter.services.iter().cloned(), "))");
+        query.tallied(filter);
         let owners =
             format!(" AND EXISTS (SELECT 1 FROM {} WHERE lower(atom) IN (", dialect.owners);
         query.one_of(&owners, filter.owners.iter().map(|owner| owner.to_ascii_lowercase()), "))");
@@ -259,6 +257,18 @@ impl Query {
             ));
         }
         query
+    }
+
+    /// One sighting has to be both: "by catch in cart" is what catch saw in cart.
+    fn tallied(&mut self, filter: &Filter) {
+        if filter.sources.is_empty() && filter.services.is_empty() {
+            return;
+        }
+        self.sql.push_str(" AND id IN (SELECT finding FROM tally WHERE TRUE");
+        let sources = filter.sources.iter().map(|source| source.word().to_owned());
+        self.one_of(" AND source IN (", sources, ")");
+        self.one_of(" AND service IN (", filter.services.iter().cloned(), ")");
+        self.sql.push(')');
     }
 
     fn value(&mut self, sql: &str, value: Value) {

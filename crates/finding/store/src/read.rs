@@ -9,6 +9,7 @@ use crate::filter::Filter;
 use crate::finding::{Change, Finding, Seen};
 use crate::json::RaceJson;
 use crate::lifecycle::State;
+use crate::list::Order;
 use crate::open::Store;
 use crate::sighting::Source;
 use jiff::Timestamp;
@@ -35,23 +36,18 @@ impl Store {
     /// # Errors
     /// They could not be read.
     pub fn findings(&self, filter: &Filter) -> Result<Vec<Finding>, StoreError> {
-        let error = self.error("read");
-        let since = filter.since.map_or(i64::MIN, Timestamp::as_millisecond);
-        let sql = format!("{SELECT} WHERE last_seen >= ?2");
-        let rows =
-            self.database.rows(&sql, values![now(), since], FindingRow::read).map_err(&error)?;
-        let mut findings = Vec::new();
-        for row in rows {
-            let state = word(&row.state, &row.fingerprint)?;
-            if filter.states.is_empty() || filter.states.contains(&state) {
-                findings.push(self.complete(row, state)?);
+        let mut keys = self.keys(filter)?;
+        keys.retain(|key| filter.has_state(key.state));
+        keys.sort_by_key(|key| key.rank(Order::Urgent));
+        let mut findings = Vec::with_capacity(keys.len());
+        let sql = format!("{SELECT} WHERE id = ?2");
+        for key in keys {
+            let row = self.database.row(&sql, values![now(), key.id], FindingRow::read);
+            // `None`: gone since the keys were read.
+            if let Some(row) = row.map_err(self.error("read"))? {
+                findings.push(self.complete(row, key.state)?);
             }
         }
-        findings.retain(|finding| filter.lets_through(finding));
-        findings.sort_by(|a, b| {
-            let key = |f: &Finding| (f.state, std::cmp::Reverse(f.last_seen));
-            key(a).cmp(&key(b)).then_with(|| a.fingerprint.cmp(&b.fingerprint))
-        });
         Ok(findings)
     }
 

@@ -24,7 +24,7 @@ fn a_file_of_an_older_photofinish_is_searched_and_plotted_like_a_new_one() {
     cases::list::fill(&mut kept.store);
     let before: Vec<_> = cases::list::filters()
         .iter()
-        .map(|f| kept.store.list(f, &cases::list::ALL).unwrap().findings)
+        .map(|(filter, _)| kept.store.list(filter, &cases::list::ALL).unwrap().findings)
         .collect();
     let totals = kept.store.totals().unwrap();
     assert!(!totals.sightings.is_empty());
@@ -34,6 +34,7 @@ fn a_file_of_an_older_photofinish_is_searched_and_plotted_like_a_new_one() {
     connection
         .execute_batch(
             "DROP TABLE search; DROP TABLE activity; DROP TABLE job; DROP TABLE cursor; DROP TABLE campaign; DROP TABLE total;
+             DROP INDEX tally_service;
              PRAGMA user_version = 1;",
         )
         .unwrap();
@@ -41,7 +42,7 @@ fn a_file_of_an_older_photofinish_is_searched_and_plotted_like_a_new_one() {
     let store = photofinish_store::Store::open(&path).unwrap();
     let after: Vec<_> = cases::list::filters()
         .iter()
-        .map(|f| store.list(f, &cases::list::ALL).unwrap().findings)
+        .map(|(filter, _)| store.list(filter, &cases::list::ALL).unwrap().findings)
         .collect();
     let titles = |pages: &[Vec<photofinish_store::Summary>]| -> Vec<Vec<String>> {
         pages.iter().map(|page| page.iter().map(|one| one.title.clone()).collect()).collect()

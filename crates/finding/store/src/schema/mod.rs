@@ -20,11 +20,15 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sqlite/v4.sql"),
     include_str!("sqlite/v5.sql"),
     include_str!("sqlite/v6.sql"),
+    include_str!("v7.sql"),
 ];
 
 /// Each leads from the version before it in this list, at first from nothing, to the one it names.
-const POSTGRES_MIGRATIONS: &[(i64, &str)] =
-    &[(5, include_str!("postgres/v5.sql")), (6, include_str!("postgres/v6.sql"))];
+const POSTGRES_MIGRATIONS: &[(i64, &str)] = &[
+    (5, include_str!("postgres/v5.sql")),
+    (6, include_str!("postgres/v6.sql")),
+    (7, include_str!("v7.sql")),
+];
 
 /// The version this program writes.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;

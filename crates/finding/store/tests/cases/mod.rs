@@ -28,6 +28,7 @@ macro_rules! with_all_cases {
             batches a_batch_does_what_its_sightings_do_one_by_one,
             batches letters_of_any_sort_are_counted_where_they_belong,
             list a_list_has_the_findings_that_a_whole_reading_has_in_the_same_order,
+            list who_saw_it_is_asked_together_with_where,
             list states_are_counted_whichever_of_them_are_shown,
             list pages_follow_each_other_without_a_gap,
         }
