@@ -2,7 +2,7 @@
 //!
 //! Three breakpoints hardly ever meet a write that comes twice a second; a probe waits for it as long as it takes. Code
 //! that turns out to be run often is taken out: an arrival costs microseconds, and planting and taking
-//! back some milliseconds, which a thread of its own waits for. What sleeps may wake: a probe that is suddenly reached often gives
+//! back some milliseconds, which threads of their own wait for (`planter`). What sleeps may wake: a probe that is suddenly reached often gives
 //! an alarm. Where the kernel has no such probes, nothing is
 //! waited for here. Start at [`Cold::plant`].
 
@@ -13,9 +13,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use photofinish_sys::trace::{Planted, Probe, ProbeProgram, StopProgram, thread_cpu_time};
+use photofinish_sys::trace::{Probe, ProbeProgram, StopProgram};
 
 use crate::learnt::SiteIdx;
+use crate::planter::{Done, Job, work};
 
 /// Probes are planted so many at a time: few at first and after one that was not cold, then twice as many each time, so
 /// that few places at a time cost the program much until they are taken back.
@@ -74,18 +75,6 @@ struct Batch {
     looked: Instant,
 }
 
-enum Job {
-    Plant(usize, Vec<Probe>),
-    Remove(usize),
-}
-
-/// Of a batch that was planted, what could not be; of one that was removed, nothing.
-#[derive(Debug)]
-struct Done {
-    batch: usize,
-    refused: Option<Vec<usize>>,
-}
-
 /// What a look at the probes told.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
@@ -109,8 +98,7 @@ impl Cold {
         }
         let spent_there = Arc::clone(&spent);
         let thread = program.ok().and_then(|program| {
-            let thread = std::thread::Builder::new().name("plant".to_owned());
-            thread.spawn(move || work(&program, &received, &sender, &spent_there)).ok()
+            program.in_thread(move |program| work(program, &received, &sender, &spent_there)).ok()
         });
         Cold {
             jobs: Some(jobs),
@@ -324,62 +312,5 @@ impl Batch {
     /// Or not there yet.
     fn is_new(&self) -> bool {
         self.since.is_none_or(|since| since.elapsed() < NEW)
-    }
-}
-
-fn work(program: &ProbeProgram, jobs: &Receiver<Job>, done: &Sender<Done>, spent: &AtomicU64) {
-    let mut planted: HashMap<usize, Vec<Planted>> = HashMap::new();
-    // Taking back means waiting for the kernel: each batch by itself, so that hot code is not kept waiting.
-    std::thread::scope(|scope| {
-        let take_back = |batch: usize, links: Vec<Planted>| {
-            let work = move || {
-                drop(links);
-                count(spent, thread_cpu_time());
-                let _ = done.send(Done { batch, refused: None });
-            };
-            // Where no thread is to be had, the links are dropped with what was to be run.
-            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
-        };
-        for job in jobs {
-            match job {
-                Job::Plant(batch, probes) => {
-                    let before = thread_cpu_time();
-                    let mut refused = Vec::new();
-                    let all = planted.entry(batch).or_default();
-                    plant(program, &probes, all, &mut refused);
-                    count(spent, thread_cpu_time().saturating_sub(before));
-                    let _ = done.send(Done { batch, refused: Some(refused) });
-                }
-                Job::Remove(batch) => take_back(batch, planted.remove(&batch).unwrap_or_default()),
-            }
-        }
-        for (batch, links) in planted.drain() {
-            take_back(batch, links);
-        }
-    });
-}
-
-fn count(spent: &AtomicU64, time: Duration) {
-    spent.fetch_add(time.as_nanos().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
-}
-
-/// Plants all of them; where one is refused, halves, down to the one.
-fn plant(
-    program: &ProbeProgram,
-    probes: &[Probe],
-    planted: &mut Vec<Planted>,
-    refused: &mut Vec<usize>,
-) {
-    match program.plant(probes) {
-        Ok(link) => planted.push(link),
-        Err(error) if probes.len() <= 1 => {
-            tracing::debug!("a probe is refused: {error:?}");
-            refused.extend(probes.iter().map(|probe| probe.number));
-        }
-        Err(_) => {
-            let (first, second) = probes.split_at(probes.len() / 2);
-            plant(program, first, planted, refused);
-            plant(program, second, planted, refused);
-        }
     }
 }

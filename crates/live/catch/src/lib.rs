@@ -27,6 +27,7 @@ mod location;
 mod maps;
 mod notes;
 mod places;
+mod planter;
 mod queue;
 mod race;
 mod rules;

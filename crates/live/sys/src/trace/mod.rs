@@ -8,6 +8,7 @@
 //!
 //! Not here: which instructions to wait at, and what a hit means (`catch`).
 
+mod apart;
 mod bpf;
 mod breakpoint;
 mod clock_sample;

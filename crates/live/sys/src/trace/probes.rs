@@ -31,10 +31,10 @@ const SILENT: u64 = 1 << 32;
 /// The program that probes run.
 #[derive(Debug)]
 pub struct ProbeProgram {
-    program: OwnedFd,
-    path: CString,
-    file: Option<File>,
-    pid: u32,
+    pub(super) program: OwnedFd,
+    pub(super) path: CString,
+    pub(super) file: Option<File>,
+    pub(super) pid: u32,
 }
 
 /// Where to plant a probe.

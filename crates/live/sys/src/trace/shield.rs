@@ -4,7 +4,7 @@
 //! kernel gives up at the first page it has to wait for (`uprobe_unregister` of Linux, kernel/events/uprobes.c: "leaking
 //! uprobe"). So a child that shares our memory and our descriptors, but not our signals, makes the call, while
 //! the calling thread waits for it. What is open when we die is closed by the kernel with no signal
-//! pending, and needs no such care. Who kills the whole control group in just that moment kills the child, too.
+//! pending, if no thread that has it open was ending by itself (`apart`). Who kills the whole control group in just that moment kills the child, too.
 
 use std::cell::Cell;
 use std::time::Duration;
