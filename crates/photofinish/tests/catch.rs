@@ -554,3 +554,102 @@ fn a_target_with_five_hundred_threads_and_storms_of_signals_works_on() {
     assert!(!target.output().contains("HARM"), "{}", target.output());
     assert_eq!(tracer_of(target.pid()), 0);
 }
+
+/// A program whose threads wake one another all the time: it takes what processors there are, and switches a hundred
+/// thousand times a second. At SIGUSR1 it becomes `sleep`.
+const SWITCHING: &str = r#"package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+)
+
+var turns [8][64]int
+
+func pass(i, from, to int) {
+	runtime.LockOSThread()
+	word := make([]byte, 1)
+	for {
+		if n, err := syscall.Read(from, word); n != 1 {
+			fmt.Println("HARM", err)
+			os.Exit(1)
+		}
+		turns[i][0]++
+		syscall.Write(to, word)
+	}
+}
+
+func main() {
+	for i := 0; i < 8; i += 2 {
+		var there, back [2]int
+		syscall.Pipe(there[:])
+		syscall.Pipe(back[:])
+		go pass(i, there[0], back[1])
+		go pass(i+1, back[0], there[1])
+		syscall.Write(there[1], []byte("x"))
+	}
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGUSR1)
+	fmt.Println("READY")
+	<-asked
+	syscall.Exec("/bin/sleep", []string{"sleep", "60"}, nil)
+}
+"#;
+
+/// A busy target that catch looks at, at a moment in which it is left alone.
+fn left_alone(dir: &std::path::Path) -> (Running, std::process::Child) {
+    let name = "switching";
+    let binary = photofinish_testkit::build_go_source(name, SWITCHING, &BuildOptions::normal());
+    let target = Running::start(&mut Command::new(binary));
+    target.wait_for_line(PATIENCE, "READY");
+    std::thread::sleep(Duration::from_millis(300));
+    let mut command = catch(target.pid(), dir, &["--for", "50s"]);
+    let catching = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    for spell in 0..2 {
+        wait_until(PATIENCE, &format!("spell {spell}"), || tracer_of(target.pid()) != 0);
+        wait_until(PATIENCE, "it is left alone", || tracer_of(target.pid()) == 0);
+    }
+    (target, catching)
+}
+
+#[test]
+fn a_busy_target_is_left_alone_between_spells_and_its_end_is_told() {
+    if !may_catch() {
+        return;
+    }
+    let dir = temp_dir();
+    let (mut target, catching) = left_alone(dir.path());
+    let looks = 500;
+    let n_traced = (0..looks).filter(|_| {
+        std::thread::sleep(Duration::from_millis(4));
+        tracer_of(target.pid()) != 0
+    });
+    let n_traced = n_traced.count();
+    assert!(n_traced < looks / 2, "{n_traced} of {looks}");
+    assert!(!target.output().contains("HARM"), "{}", target.output());
+    target.kill();
+    let output = catching.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("the process ended"), "{stderr}");
+}
+
+#[test]
+fn a_target_that_becomes_another_program_while_it_is_left_alone_is_not_traced_again() {
+    if !may_catch() {
+        return;
+    }
+    let dir = temp_dir();
+    let (target, catching) = left_alone(dir.path());
+    let asked = Command::new("kill").args(["-s", "USR1", &target.pid().to_string()]).status();
+    assert!(asked.unwrap().success());
+    let output = catching.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}\n{}", target.output());
+    assert!(stderr.contains("became another program"), "{stderr}");
+    assert!(!target.output().contains("HARM"), "{}", target.output());
+    assert_eq!(tracer_of(target.pid()), 0);
+}

@@ -15,23 +15,30 @@ const ADVANCE: Duration = Duration::from_millis(50);
 /// threads that wait for one that is held. Where processors are idle, there is always one for those.
 const SPENT: f64 = 0.8;
 
+/// The same where, besides, threads change places so often that breakpoints are dear. Of a service that has both of two
+/// processors and changes threads seventy thousand times a second, as much again is lost as is seen here
+/// (`cargo xtask bench catch`).
+const SPENT_IF_DEAR: f64 = 0.25;
+
 /// What is saved before it is spent again, and where to begin anew is dear.
 const SAVING: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(20));
 
 #[derive(Debug)]
 pub(crate) struct Budget {
     began: Instant,
+    /// Processor time of the threads that worked before, and of this one when it began.
+    before_thread: Duration,
     processor_then: Duration,
     /// Processors' time earned per time that passes, beside the advance.
     rate: f64,
-    /// Only [`SPENT`] of it is.
-    is_careful: bool,
+    /// The part of it that is spent.
+    part: f64,
     /// Earned until that was decided, and when.
     before: Duration,
     decided: Instant,
     is_resting: bool,
     /// To begin anew is dear.
-    pub(crate) is_thrifty: bool,
+    is_thrifty: bool,
     rested: Option<Instant>,
     /// Spent before it began: reading the program.
     prepared: Duration,
@@ -45,7 +52,7 @@ pub(crate) struct Budget {
 
 impl Budget {
     /// `share` of `processors`, for a run of `duration`, of which `prepared` is spent already. Called in the
-    /// thread whose time is counted.
+    /// thread whose time is counted, until [`Self::leave_thread`].
     pub(crate) fn new(
         share: f64,
         processors: u32,
@@ -61,9 +68,10 @@ impl Budget {
         let now = Instant::now();
         Budget {
             began: now,
+            before_thread: Duration::ZERO,
             processor_then: thread_cpu_time(),
             rate,
-            is_careful: false,
+            part: 1.0,
             before: advance,
             decided: now,
             is_resting: false,
@@ -77,20 +85,35 @@ impl Budget {
         }
     }
 
+    /// The calling thread hands over to another, which calls [`Self::enter_thread`].
+    pub(crate) fn leave_thread(&mut self) {
+        self.before_thread += thread_cpu_time().saturating_sub(self.processor_then);
+    }
+
+    /// From now on the calling thread's time is counted.
+    pub(crate) fn enter_thread(&mut self) {
+        self.processor_then = thread_cpu_time();
+    }
+
     /// What a second earns.
     pub(crate) fn rate(&self) -> Duration {
         Duration::from_secs_f64(self.spent_rate())
     }
 
-    /// From now on the process needs its processors, or does not.
-    pub(crate) fn be_careful(&mut self, is_careful: bool) {
+    /// From now on the process needs its processors, or does not, and breakpoints are dear, or are not.
+    pub(crate) fn be_careful(&mut self, is_busy: bool, is_dear: bool) {
         self.before = self.earned();
         self.decided = Instant::now();
-        self.is_careful = is_careful;
+        self.part = match (is_busy, is_dear) {
+            (true, true) => SPENT_IF_DEAR,
+            (true, false) => SPENT,
+            (false, _) => 1.0,
+        };
+        self.is_thrifty = is_dear;
     }
 
     fn spent_rate(&self) -> f64 {
-        if self.is_careful { SPENT * self.rate } else { self.rate }
+        self.part * self.rate
     }
 
     pub(crate) fn trapped(&self) -> Duration {
@@ -127,7 +150,8 @@ impl Budget {
 
     /// Our own processor time since it began.
     fn since_begun(&self) -> Duration {
-        thread_cpu_time().saturating_sub(self.processor_then) + self.planted
+        let of_this = thread_cpu_time().saturating_sub(self.processor_then);
+        self.before_thread + of_this + self.planted
     }
 
     /// Planting probes took so much until now.
@@ -174,7 +198,7 @@ impl Budget {
     fn saving(&self) -> Duration {
         match self.is_thrifty {
             false => SAVING.0.min(Duration::from_secs_f64(self.spent_rate() / 8.0)),
-            true => SAVING.1.min(Duration::from_secs_f64(self.spent_rate())),
+            true => SAVING.1.min(Duration::from_secs_f64(2.5 * self.spent_rate())),
         }
     }
 
@@ -204,11 +228,38 @@ mod tests {
     fn what_was_earned_stays_when_less_is_earned_from_now_on() {
         let mut budget = Budget::new(0.01, 2, Duration::from_secs(30), Duration::ZERO);
         let (earned, rate) = (budget.earned(), budget.rate());
-        budget.be_careful(true);
+        budget.be_careful(true, false);
         assert!(budget.earned() >= earned);
-        assert!(budget.rate() < rate);
-        budget.be_careful(false);
+        let careful = budget.rate();
+        assert!(careful < rate);
+        budget.be_careful(true, true);
+        assert!(budget.earned() >= earned && budget.rate() < careful);
+        budget.be_careful(false, false);
         assert_eq!(budget.rate(), rate);
+    }
+
+    #[test]
+    fn the_time_of_each_thread_is_counted_once() {
+        let mut budget = Budget::new(0.01, 2, Duration::from_secs(30), Duration::ZERO);
+        let work = || {
+            let began = thread_cpu_time();
+            while thread_cpu_time() < began + Duration::from_millis(20) {}
+        };
+        work();
+        budget.leave_thread();
+        work();
+        std::thread::scope(|scope| {
+            let in_thread = || {
+                budget.enter_thread();
+                work();
+                budget.leave_thread();
+            };
+            scope.spawn(in_thread).join().unwrap();
+        });
+        budget.enter_thread();
+        let processor = budget.processor();
+        let wanted = Duration::from_millis(40)..Duration::from_millis(55);
+        assert!(wanted.contains(&processor), "{processor:?}");
     }
 
     #[test]

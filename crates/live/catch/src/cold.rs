@@ -160,6 +160,11 @@ impl Cold {
         self.looked + if soon { OFTEN } else { SELDOM }
     }
 
+    /// Whether even old probes should be looked after.
+    pub(crate) fn is_long_ago(&self) -> bool {
+        self.looked.elapsed() >= SELDOM
+    }
+
     /// Counts arrivals, takes out what is hot, plants what waits if `may_plant`. `may_stop` says at which
     /// sites threads are to be held. After an alarm no batch waits until it is due.
     pub(crate) fn look(

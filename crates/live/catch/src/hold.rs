@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use photofinish_goprocess::Range;
-use photofinish_sys::trace::{Event, Registers, Stopped, Watching};
+use photofinish_sys::trace::{Event, Registers, Stopped, Tracer, Watching};
 
 use crate::evidence::{Held, Judge, Other, Owner};
 use crate::learnt::SiteIdx;
@@ -25,6 +25,7 @@ impl Watch<'_> {
     /// Holds `stopped`, which is about to do what was waited for, and watches who touches the same meanwhile.
     pub(crate) fn hold(
         &mut self,
+        tracer: &mut Tracer,
         stopped: Stopped,
         waiting: Waiting,
         registers: Registers,
@@ -64,7 +65,7 @@ impl Watch<'_> {
             callers: Vec::new(),
             site,
         };
-        let found = self.observe(held, began + length);
+        let found = self.observe(tracer, held, began + length);
         self.queue.known.has_noted(site_idx, target.address, owner.id);
         drop(stopped);
         self.last_held.insert(tid, Instant::now());
@@ -94,7 +95,12 @@ impl Watch<'_> {
     }
 
     /// Who races until `until`. Watches are silent afterwards.
-    fn observe(&mut self, mut held: Held, until: Instant) -> Option<(Held, Other)> {
+    fn observe(
+        &mut self,
+        tracer: &mut Tracer,
+        mut held: Held,
+        until: Instant,
+    ) -> Option<(Held, Other)> {
         let (address, len) = held.watched;
         let watched = match held.op.is_write() {
             true => Watching::Accesses { address, len },
@@ -105,7 +111,7 @@ impl Watch<'_> {
         let before = value(&self.judge, address, len);
         self.places.watch(watched);
         while found.is_none() && seen.len() < MOST_HITS && !self.over && Instant::now() < until {
-            match self.tracer.wait(until) {
+            match tracer.wait(until) {
                 Some(Event::Began(stopped)) => {
                     self.places.begin_thread(stopped.tid());
                 }

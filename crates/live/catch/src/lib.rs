@@ -14,6 +14,7 @@ mod alive;
 mod budget;
 mod bulk;
 mod calls;
+mod catches;
 mod closures;
 mod cold;
 mod decode;
@@ -33,6 +34,7 @@ mod race;
 mod rules;
 mod running;
 mod sites;
+mod spells;
 mod switches;
 mod target;
 mod watch;
@@ -168,7 +170,7 @@ pub fn catch(
 
 /// As [`catch`], going on from what was `learnt` when the process was looked at before.
 ///
-/// Watches in a thread of its own, since the kernel knows a tracer by its thread: that ending lets everything go.
+/// Watches in threads of its own, since the kernel knows a tracer by its thread: that ending lets everything go.
 ///
 /// # Errors
 /// As [`catch`].
@@ -183,13 +185,13 @@ pub fn catch_on(
         let (sender, news) = mpsc::channel();
         let watching = move || {
             // Nobody listens any more where `on_heard` panicked.
-            watch::watch(process, plan, learnt, stop, &mut |news| drop(sender.send(news)))
+            watch::watch(process, plan, learnt, stop, &mut move |news| drop(sender.send(news)))
         };
         let watching = std::thread::Builder::new()
             .name("catch".to_owned())
             .spawn_scoped(scope, watching)
             .map_err(|cause| CatchError::Thread { cause })?;
-        // What takes its time is done in this thread: the one that traces must pass signals on.
+        // What takes its time is done in this thread: one that traces must pass signals on.
         let mut locations = Vec::new();
         for news in news {
             match news {

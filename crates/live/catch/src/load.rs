@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use photofinish_sys::{process_ticks, threads};
+use photofinish_sys::{process_ticks, thread_numbers};
 
 use crate::switches::Switches;
 use crate::watch::Watch;
@@ -39,15 +39,14 @@ impl Load {
     /// breakpoints cost is known by then.
     pub(crate) fn new(pid: u32, processors: u32) -> Load {
         let ticks = process_ticks(pid).unwrap_or(0);
-        let all = threads(pid).unwrap_or_default();
-        let switches = Switches::new(pid, all.iter().map(|thread| thread.tid));
+        let switches = Switches::new(pid, thread_numbers(pid).unwrap_or_default());
         let looked = Instant::now();
         let every = LOOK.0;
         Load { pid, processors, looked, every, ticks, switches, is_idle: false, is_busy: false }
     }
 
     /// Looks, if it is time; whether it did.
-    pub(crate) fn look(&mut self, threads: impl Iterator<Item = u32>) -> bool {
+    pub(crate) fn look(&mut self) -> bool {
         let elapsed = self.looked.elapsed();
         if elapsed < self.every {
             return false;
@@ -57,7 +56,7 @@ impl Load {
         let busy = TICK * u32::try_from(n_ticks).unwrap_or(u32::MAX);
         self.is_idle = busy * 8 < elapsed;
         self.is_busy = busy * 3 > elapsed * self.processors;
-        self.switches.look(threads);
+        self.switches.look(thread_numbers(self.pid).unwrap_or_default());
         (self.looked, self.every, self.ticks) =
             (Instant::now(), (self.every * 2).min(LOOK.1), ticks);
         true
@@ -67,16 +66,15 @@ impl Load {
 impl Watch<'_> {
     /// Looks again, if it is time.
     pub(crate) fn look_at_load(&mut self) {
-        if self.load.look(self.tracer.threads()) {
+        if self.load.look() {
             self.heed_load();
         }
     }
 
     /// An idle process may be held longer, and one that needs its processors gets more of them.
-    fn heed_load(&mut self) {
-        self.budget.be_careful(self.load.is_busy);
+    pub(crate) fn heed_load(&mut self) {
+        self.budget.be_careful(self.load.is_busy, self.has_dear_switches());
         self.queue.longest = if self.load.is_idle { LONGEST.1 } else { LONGEST.0 };
-        self.budget.is_thrifty = self.has_dear_switches();
     }
 
     /// There are breakpoints from now on.
@@ -106,12 +104,5 @@ impl Watch<'_> {
         self.places.program.disarm();
         (0..self.places.waiting().len()).for_each(|place| self.end_turn(place));
         self.places.sleep();
-    }
-
-    /// Gives them back.
-    pub(crate) fn wake(&mut self) {
-        if let Err(error) = self.places.wake(&self.tracer) {
-            tracing::debug!("some threads are not watched any more: {error}");
-        }
     }
 }

@@ -48,20 +48,20 @@ struct Breakpoints {
 }
 
 impl Places {
-    /// Opens those of all threads, silent.
-    pub(crate) fn open(tracer: &Tracer, somewhere: u64) -> Result<Places, TraceError> {
-        let pid = tracer.pid();
-        let mut places = Places {
+    /// None yet, until [`Self::wake`].
+    ///
+    /// # Errors
+    /// The kernel has no programs for breakpoints, or does not let us.
+    pub(crate) fn new(pid: u32, somewhere: u64) -> Result<Places, TraceError> {
+        Ok(Places {
             pid,
             threads: BTreeMap::new(),
             program: StopProgram::load(pid)?,
             waiting: [None; PLACES],
             watched: None,
             somewhere,
-            is_asleep: false,
-        };
-        places.open_all(tracer)?;
-        Ok(places)
+            is_asleep: true,
+        })
     }
 
     fn open_all(&mut self, tracer: &Tracer) -> Result<(), TraceError> {
@@ -83,10 +83,10 @@ impl Places {
         self.threads.clear();
     }
 
-    /// Gives them back, silent.
+    /// Opens those of all threads, silent.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// A thread has no place left, or we have not the right.
     pub(crate) fn wake(&mut self, tracer: &Tracer) -> Result<(), TraceError> {
         if std::mem::take(&mut self.is_asleep) {
             self.open_all(tracer)?;

@@ -29,7 +29,7 @@ pub(crate) struct Switches {
 
 impl Switches {
     /// Counts from now on.
-    pub(crate) fn new(pid: u32, threads: impl Iterator<Item = u32>) -> Switches {
+    pub(crate) fn new(pid: u32, threads: Vec<u32>) -> Switches {
         let now = Instant::now();
         let by_thread = HashMap::new();
         let mut switches = Switches { pid, counted: now, by_thread, rate: 0.0, paid: now };
@@ -38,9 +38,7 @@ impl Switches {
     }
 
     /// Counts the switches since the last look.
-    pub(crate) fn look(&mut self, threads: impl Iterator<Item = u32>) {
-        let mut all: Vec<u32> = threads.collect();
-        all.sort_unstable();
+    pub(crate) fn look(&mut self, all: Vec<u32>) {
         let seen = all.iter().take(MOST_THREADS);
         let now: HashMap<u32, u64> =
             seen.filter_map(|tid| Some((*tid, times_scheduled(self.pid, *tid)?))).collect();
@@ -91,14 +89,14 @@ mod tests {
                 break found.tid;
             }
         };
-        let mut switches = Switches::new(pid, [tid].into_iter());
+        let mut switches = Switches::new(pid, vec![tid]);
         assert_eq!(switches.rate(), Duration::ZERO, "nothing to compare with");
         let before = times_scheduled(pid, tid).unwrap();
         while times_scheduled(pid, tid).unwrap() < before + 100 {
             std::thread::sleep(Duration::from_millis(1));
         }
         let elapsed = switches.counted.elapsed();
-        switches.look([tid].into_iter());
+        switches.look(vec![tid]);
         let least = COST * 100 / u32::try_from(elapsed.as_micros()).unwrap() * 1_000_000;
         assert!(switches.rate() * 2 > least, "{:?}, at least {least:?}", switches.rate());
         assert!(switches.since() > Duration::ZERO);

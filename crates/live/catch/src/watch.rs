@@ -2,23 +2,24 @@
 //! it go.
 //!
 //! All events of the traced process pass through here, so whatever is waited for, signals are passed on at
-//! once. Leaving, by any way, lets everything go: the kernel does, when the thread that traces ends.
+//! once.
 //!
-//! Not here: what arrivals tell (`notes`), what happens while a thread is held (`hold`). Start at [`watch`].
+//! Not here: when the process is traced and when left alone (`spells`), what arrivals tell (`notes`), what happens
+//! while a thread is held (`hold`). Start at [`watch`].
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use photofinish_goprocess::{Origin, Process};
-use photofinish_model::Fingerprint;
 use photofinish_sys::trace::{
-    Event, Registers, Stopped, TraceError, Tracer, hurry, thread_cpu_time, trap_cost,
+    Event, Registers, Stopped, TraceError, Tracer, thread_cpu_time, trap_cost,
 };
-use photofinish_sys::{Mapping, mappings, monotonic_now};
+use photofinish_sys::{Image, Mapping, mappings, monotonic_now};
 
 use crate::alive::alive;
 use crate::budget::Budget;
+use crate::catches::Catches;
 use crate::cold::Cold;
 use crate::evidence::{Held, Judge, Other};
 use crate::learnt::{Knowledge, Learnt, SiteIdx, Subject};
@@ -26,7 +27,6 @@ use crate::load::Load;
 use crate::maps::{self, FlagWord};
 use crate::places::{Places, Waiting};
 use crate::queue::{Queue, Turn};
-use crate::race::{is_told, race_of};
 use crate::running::Running;
 use crate::sites::Sites;
 use crate::{CatchError, Caught, Effort, Outcome, Plan};
@@ -42,14 +42,15 @@ const RECONNAISSANCE: (f64, f64) = (0.4, 0.9);
 /// What may be spent before it is earned, where waiting for the next chance takes long.
 const CREDIT: Duration = Duration::from_millis(10);
 /// How often progress is told.
-const PROGRESS: Duration = Duration::from_millis(200);
+pub(crate) const PROGRESS: Duration = Duration::from_millis(200);
 /// Turns that end so close to one another end together: to wake up is dear.
 const TOGETHER: Duration = Duration::from_micros(700);
 
 pub(crate) struct Watch<'a> {
     pub(crate) process: &'a Process,
+    pub(crate) pid: u32,
+    pub(crate) image: Image,
     pub(crate) judge: Judge<'a>,
-    pub(crate) tracer: Tracer,
     pub(crate) cold: Cold,
     pub(crate) running: Running,
     pub(crate) places: Places,
@@ -67,6 +68,9 @@ pub(crate) struct Watch<'a> {
     pub(crate) random: fastrand::Rng,
     pub(crate) processors: u32,
     pub(crate) load: Load,
+    pub(crate) was_traced: bool,
+    /// It could not be traced, and until then it is not tried again.
+    pub(crate) barred: Option<Instant>,
     told: Instant,
 }
 
@@ -78,42 +82,25 @@ pub(crate) enum News {
     Progress(Effort),
 }
 
-/// Looks for races, in the thread that traces. See [`crate::catch_on`].
+/// Looks for races, in the calling thread and in those that trace. See [`crate::catch_on`].
 pub(crate) fn watch(
     process: &Process,
     plan: &Plan,
     learnt: &mut Learnt,
     stop: &AtomicBool,
-    tell: &mut dyn FnMut(News),
+    tell: &mut (dyn FnMut(News) + Send),
 ) -> Result<Outcome, CatchError> {
     let mut watch = Watch::begin(process, plan, learnt)?;
-    hurry();
-    let mut outcome = Outcome::default();
-    let mut known: BTreeMap<Fingerprint, usize> = BTreeMap::new();
-    while !watch.over && !stop.load(Ordering::Relaxed) && watch.budget.elapsed() < plan.duration {
-        if watch.has_progressed() {
-            tell(News::Progress(watch.effort()));
-        }
-        let rest = plan.duration.saturating_sub(watch.budget.elapsed()).min(PROGRESS);
-        let Some((site_idx, held, other)) = watch.step(Instant::now() + rest) else { continue };
-        let race = race_of(process, &held, &other);
-        if !is_told(&race) {
-            continue;
-        }
-        watch.queue.known.mark(site_idx).caught += 1;
-        match known.get(&Fingerprint::of(&race)).and_then(|at| outcome.caught.get_mut(*at)) {
-            Some(caught) => caught.sightings += 1,
-            None => {
-                known.insert(Fingerprint::of(&race), outcome.caught.len());
-                let caught = Caught { race, sightings: 1, after: watch.budget.elapsed() };
-                tell(News::Caught(Box::new((caught.clone(), held))));
-                outcome.caught.push(caught);
-                if plan.until_first {
-                    break;
-                }
-            }
+    let mut catches = Catches::new(plan, stop, tell);
+    while catches.go_on(&watch) {
+        if watch.may_trace() {
+            watch.spell(&mut catches)?;
+        } else {
+            catches.tell_progress(&mut watch);
+            watch.leave_alone(catches.end_of_step(&watch));
         }
     }
+    let mut outcome = catches.outcome;
     outcome.ended = watch.over;
     outcome.effort = watch.effort();
     tracing::debug!("spent: {:?}", watch.budget);
@@ -153,20 +140,20 @@ impl<'a> Watch<'a> {
         let somewhere = code.map_or(0x40_0000, |mapping| mapping.start);
         let build = process.build();
         let flag_word = maps::flag_word(build.minor(), &build.go_version);
-        // It takes its time, and from attaching on signals to the process wait for us.
-        let alive = alive(process);
-        let tracer = Tracer::attach(pid)?;
-        let places = Places::open(&tracer, somewhere)?;
+        let image = Image::of(pid, somewhere)?;
+        let places = Places::new(pid, somewhere)?;
         let cold = Cold::new(pid, &places.program);
         queue.has_probes = cold.is_possible();
-        load.look(tracer.threads());
+        let alive = alive(process);
+        load.look();
         queue.begin(process, alive, load.is_busy);
         let trap = trap_cost();
         let prepared = plan.spent + thread_cpu_time().saturating_sub(before);
         let mut watch = Watch {
             process,
+            pid,
+            image,
             judge: Judge { process },
-            tracer,
             cold,
             running: Running::new(pid),
             places,
@@ -182,13 +169,15 @@ impl<'a> Watch<'a> {
             random: fastrand::Rng::new(),
             processors,
             load,
+            was_traced: false,
+            barred: None,
             told: Instant::now(),
         };
-        watch.begin_paying();
+        watch.heed_load();
         Ok(watch)
     }
 
-    fn effort(&self) -> Effort {
+    pub(crate) fn effort(&self) -> Effort {
         let (visited, reached) = self.queue.known.covered();
         Effort {
             elapsed: self.budget.elapsed(),
@@ -207,7 +196,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Whether it is time to tell of progress.
-    fn has_progressed(&mut self) -> bool {
+    pub(crate) fn has_progressed(&mut self) -> bool {
         let is_time = self.told.elapsed() >= PROGRESS;
         if is_time {
             self.told = Instant::now();
@@ -219,7 +208,11 @@ impl<'a> Watch<'a> {
 
     /// Waits at sites for a little; a thread that arrived, as it was held, and who touched what it would
     /// have.
-    fn step(&mut self, end: Instant) -> Option<(SiteIdx, Held, Other)> {
+    pub(crate) fn step(
+        &mut self,
+        tracer: &mut Tracer,
+        end: Instant,
+    ) -> Option<(SiteIdx, Held, Other)> {
         self.look_at_running();
         self.look_at_cold();
         self.pay_for_switches();
@@ -228,13 +221,14 @@ impl<'a> Watch<'a> {
             Some(pause) => {
                 if self.has_dear_switches() {
                     self.sleep();
-                } else if self.budget.debt() >= CREDIT {
+                    return None;
+                }
+                if self.budget.debt() >= CREDIT {
                     self.rest();
                 }
                 Instant::now() + pause
             }
             None => {
-                self.wake();
                 // Before anybody can arrive: who finds it unarmed is not waited for any more.
                 self.places.program.arm();
                 self.fill_places();
@@ -246,7 +240,6 @@ impl<'a> Watch<'a> {
         let waits = self.places.waiting().iter().flatten().any(|waiting| waiting.to_hold);
         // Who arrives in cold code is held though it costs what is not earned yet.
         let holds = waits || self.cold.n_planted() > 0 && self.budget.debt() < CREDIT;
-        let holds = holds && !self.places.is_asleep();
         match holds {
             true if pause.is_some() => self.places.program.arm(),
             true => {}
@@ -255,13 +248,13 @@ impl<'a> Watch<'a> {
             }
         }
         loop {
-            match self.tracer.wait(until) {
+            match tracer.wait(until) {
                 // One was sent a signal just now.
-                None if holds && self.has_fired() => return self.late(),
+                None if holds && self.has_fired() => return self.late(tracer),
                 None => return None,
                 Some(Event::Signal(stopped, SIGURG)) if holds && self.has_fired() => {
                     if let Some((waiting, registers)) = self.arrived(&stopped) {
-                        return self.hold(stopped, waiting, registers);
+                        return self.hold(tracer, stopped, waiting, registers);
                     }
                     drop(stopped);
                     // Go's own; ours is under way.
@@ -280,13 +273,13 @@ impl<'a> Watch<'a> {
     }
 
     /// The thread whose signal is under way.
-    fn late(&mut self) -> Option<(SiteIdx, Held, Other)> {
+    fn late(&mut self, tracer: &mut Tracer) -> Option<(SiteIdx, Held, Other)> {
         let until = Instant::now() + SIGNAL;
-        while let Some(event) = self.tracer.wait(until) {
+        while let Some(event) = tracer.wait(until) {
             match event {
                 Event::Signal(stopped, SIGURG) => {
                     if let Some((waiting, registers)) = self.arrived(&stopped) {
-                        return self.hold(stopped, waiting, registers);
+                        return self.hold(tracer, stopped, waiting, registers);
                     }
                 }
                 other => self.pass(other),
@@ -356,14 +349,11 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Takes the probes back; until that is done, signals are passed on.
+    /// Takes the probes back.
     fn close(&mut self) {
-        self.places.program.disarm();
         self.cold.close();
         while !self.over && !self.cold.is_closed() {
-            if let Some(event) = self.tracer.wait(Instant::now() + Duration::from_millis(2)) {
-                self.pass(event);
-            }
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 

@@ -11,6 +11,7 @@ mod clock;
 mod denied;
 mod descriptors;
 mod error;
+mod image;
 mod maps;
 mod memory;
 mod numa;
@@ -21,7 +22,10 @@ pub use auxv::{AuxEntry, auxv, parse_auxv};
 pub use clock::monotonic_now;
 pub use descriptors::{Descriptor, Socket, Syscall, descriptor, syscall};
 pub use error::SysError;
+pub use image::Image;
 pub use maps::{Mapping, mappings};
 pub use memory::{ForeignMemory, Range};
 pub use numa::NumaNodes;
-pub use threads::{Thread, ThreadState, process_ticks, threads, tid_inside, times_scheduled};
+pub use threads::{
+    Thread, ThreadState, process_ticks, thread_numbers, threads, tid_inside, times_scheduled,
+};

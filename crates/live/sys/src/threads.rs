@@ -48,15 +48,20 @@ pub enum ThreadState {
 /// # Errors
 /// The process is gone.
 pub fn threads(pid: u32) -> Result<Vec<Thread>, SysError> {
+    Ok(thread_numbers(pid)?.into_iter().filter_map(|tid| thread(pid, tid)).collect())
+}
+
+/// The numbers of the threads of process `pid`, in order: much cheaper than what they do.
+///
+/// # Errors
+/// The process is gone.
+pub fn thread_numbers(pid: u32) -> Result<Vec<u32>, SysError> {
     let entries = fs::read_dir(format!("/proc/{pid}/task"))
         .map_err(|cause| SysError::of(pid, THREADS, cause))?;
-    let mut threads: Vec<Thread> = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter_map(|tid| thread(pid, tid))
-        .collect();
-    threads.sort_by_key(|thread| thread.tid);
-    Ok(threads)
+    let number = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+    let mut numbers: Vec<u32> = entries.flatten().filter_map(number).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 /// Processor time that process `pid` used, in clock ticks, user and system together.

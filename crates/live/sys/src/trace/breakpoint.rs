@@ -355,6 +355,10 @@ impl Ring {
     }
 }
 
+// SAFETY: the mapping belongs to the process, not to a thread; whoever has the value is the only one that uses it, since
+// taking samples needs it exclusively.
+unsafe impl Send for Ring {}
+
 impl Drop for Ring {
     fn drop(&mut self) {
         // SAFETY: the mapping is ours since `of`, and no reference to it outlives `self`.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::error::is_dead;
 use super::{Registers, TraceError};
-use crate::threads;
+use crate::thread_numbers;
 
 /// New threads are seized from their first instruction; a new program is told.
 const OPTIONS: libc::c_int = libc::PTRACE_O_TRACECLONE | libc::PTRACE_O_TRACEEXEC;
@@ -72,12 +72,8 @@ impl Tracer {
         N_TRACERS.fetch_add(1, Ordering::Relaxed);
         // Threads may be made while we look; those made by seized ones are seized.
         loop {
-            let found = threads(pid)?;
-            let new: Vec<u32> = found
-                .iter()
-                .map(|thread| thread.tid)
-                .filter(|tid| !tracer.threads.contains(tid))
-                .collect();
+            let mut new = thread_numbers(pid)?;
+            new.retain(|tid| !tracer.threads.contains(tid));
             if new.is_empty() {
                 return Ok(tracer);
             }
