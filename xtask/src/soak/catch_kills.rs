@@ -31,6 +31,8 @@ struct Met {
     attached: u64,
     held: u64,
     planted: u64,
+    /// From a kill until the service was as before.
+    longest: Duration,
 }
 
 pub(super) fn catch_kills(arguments: &[String]) -> Outcome {
@@ -56,6 +58,7 @@ pub(super) fn catch_kills(arguments: &[String]) -> Outcome {
     println!("| while attached | {} |", met.attached);
     println!("| of these while it held a thread | {} |", met.held);
     println!("| and while breakpoints were planted for it | {} |", met.planted);
+    println!("| longest until all was as before, ms | {} |", met.longest.as_millis());
     println!("| requests meanwhile | {n_requests} |\n| of these failed | {n_errors} |");
     killed?;
     println!("after each: alive, no thread traced or stopped, every byte of code as in the file");
@@ -128,6 +131,7 @@ fn kill_one(stage: &Stage, service: &Program, budget: &str, met: &mut Met) -> Re
             && threads.iter().all(|thread| !thread.traced && !thread.stopped)
             && is_as_in_file(pid)?;
         if is_free {
+            met.longest = met.longest.max(killed.elapsed());
             return Ok(());
         }
         if killed.elapsed() > LET_GO {

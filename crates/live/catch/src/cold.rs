@@ -21,6 +21,9 @@ use crate::planter::{Done, Job, work};
 /// Probes are planted so many at a time: few at first and after one that was not cold, then twice as many each time, so
 /// that few places at a time cost the program much until they are taken back.
 const BATCH: (usize, usize) = (6, 48);
+/// Once there are so many batches that are as small as the largest divided by this, they are made one: each takes the kernel
+/// tens of milliseconds to take back, and if we are killed one comes after the other.
+const SMALL: usize = 4;
 /// Such a job follows the one before when nobody came often for so long.
 const SETTLED: Duration = Duration::from_millis(5);
 /// A site reached more often per second is not cold.
@@ -189,8 +192,32 @@ impl Cold {
             let sites: Vec<ColdSite> = self.waiting.drain(..n_new).collect();
             self.plant_batch(sites);
             self.next_size = (2 * self.next_size).min(BATCH.1);
+        } else if may_plant && self.busy == 0 {
+            self.merge(stop);
         }
         told
+    }
+
+    /// Makes one batch of small ones that have turned out to be cold.
+    fn merge(&mut self, stop: &StopProgram) {
+        let is_small = |batch: &&Batch| !batch.is_new() && batch.sites.len() <= BATCH.1 / SMALL;
+        let mut small: Vec<(usize, usize)> = self
+            .batches
+            .iter()
+            .filter(|(_, batch)| is_small(batch))
+            .map(|(number, batch)| (batch.sites.len(), *number))
+            .collect();
+        small.sort_unstable();
+        let mut n_sites = 0;
+        small.retain(|(n_more, _)| {
+            n_sites += n_more;
+            n_sites <= BATCH.1.min(self.free.len())
+        });
+        if small.len() >= SMALL {
+            let sites =
+                small.into_iter().flat_map(|(_, number)| self.remove_batch(number, stop)).collect();
+            self.plant_batch(sites);
+        }
     }
 
     fn look_at(
