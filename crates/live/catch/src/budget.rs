@@ -16,8 +16,8 @@ const ADVANCE: Duration = Duration::from_millis(50);
 const SPENT: f64 = 0.8;
 
 /// The same where, besides, threads change places so often that breakpoints are dear. Of a service that has both of two
-/// processors and changes threads seventy thousand times a second, as much again is lost as is seen here
-/// (`cargo xtask bench catch`).
+/// processors and changes threads seventy thousand times a second, more is lost than is seen here, and not only by what is
+/// spent (`cargo xtask bench catch`).
 const SPENT_IF_DEAR: f64 = 0.25;
 
 /// What is saved before it is spent again, and where to begin anew is dear.
