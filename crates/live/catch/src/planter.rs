@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, Scope};
-use std::time::Duration;
 
 use photofinish_sys::trace::{Planted, Probe, ProbeProgram, thread_cpu_time};
 
@@ -33,9 +32,7 @@ pub(crate) fn work(
 ) {
     let mut planted: HashMap<usize, Vec<Planted>> = HashMap::new();
     let take_back = |batch: usize, links: Vec<Planted>| {
-        let before = thread_cpu_time();
-        drop(links);
-        count(spent, thread_cpu_time().saturating_sub(before));
+        counted(spent, || drop(links));
         let _ = done.send(Done { batch, refused: None });
     };
     std::thread::scope(|scope| {
@@ -43,11 +40,9 @@ pub(crate) fn work(
         for job in jobs {
             match job {
                 Job::Plant(batch, probes) => {
-                    let before = thread_cpu_time();
                     let mut refused = Vec::new();
                     let all = planted.entry(batch).or_default();
-                    plant(program, &probes, all, &mut refused);
-                    count(spent, thread_cpu_time().saturating_sub(before));
+                    counted(spent, || plant(program, &probes, all, &mut refused));
                     let _ = done.send(Done { batch, refused: Some(refused) });
                 }
                 Job::Remove(batch) => {
@@ -113,7 +108,11 @@ impl<'scope, 'env, F: Fn(usize, Vec<Planted>) + Sync> Takers<'scope, 'env, F> {
     }
 }
 
-fn count(spent: &AtomicU64, time: Duration) {
+/// Adds the processor time of `work`.
+fn counted(spent: &AtomicU64, work: impl FnOnce()) {
+    let before = thread_cpu_time();
+    work();
+    let time = thread_cpu_time().saturating_sub(before);
     spent.fetch_add(time.as_nanos().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
 }
 

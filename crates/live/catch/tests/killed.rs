@@ -6,14 +6,17 @@
 #![allow(clippy::print_stdout, reason = "one process of the test tells another")]
 
 use std::hint::black_box;
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::os::unix::process::parent_id;
+use std::process::Command;
+use std::time::Duration;
 
 use photofinish_sys::mappings;
 use photofinish_sys::trace::{Probe, ProbeProgram, StopProgram};
-use photofinish_testkit::may_catch;
+use photofinish_testkit::{Running, may_catch, wait_until};
+
+/// The kernel takes back what was planted in milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[inline(never)]
 fn landing<const N: u32>(number: u32) -> u32 {
@@ -50,18 +53,18 @@ fn code_of(pid: u32, places: &[(u64, u64)]) -> Vec<u8> {
     code
 }
 
-fn again(test: &str, role: &str) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env("ROLE", role)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
+/// This test again, in a process of its own.
+fn again(role: &str) -> Running {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    Running::start(command.args(["--exact", NAME, "--nocapture"]).env("ROLE", role))
 }
 
-fn wait_for_line(child: &mut Child, text: &str) {
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    lines.map_while(Result::ok).find(|line| line.contains(text)).unwrap();
+/// Until whoever started this process kills it, or is gone.
+fn stay() {
+    let parent = parent_id();
+    while parent_id() == parent {
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Plants probes in process `pid`, and has threads end until it is killed.
@@ -76,7 +79,7 @@ fn plant(pid: u32) {
     let planting = program.in_thread(move |program| {
         let _planted = program.plant(&probes).unwrap();
         println!("planted");
-        std::thread::sleep(Duration::from_secs(60));
+        stay();
     });
     for _ in 0..4 {
         std::thread::spawn(|| {
@@ -88,14 +91,14 @@ fn plant(pid: u32) {
     planting.unwrap().join().unwrap();
 }
 
+const NAME: &str = "whoever_is_killed_while_threads_end_leaves_no_probe_behind";
+
 #[test]
 fn whoever_is_killed_while_threads_end_leaves_no_probe_behind() {
-    const NAME: &str = "whoever_is_killed_while_threads_end_leaves_no_probe_behind";
     match std::env::var("ROLE").ok().as_deref() {
-        Some("sleep") => {
-            println!("sleeping");
-            std::thread::sleep(Duration::from_secs(600));
-            return;
+        Some("target") => {
+            println!("here");
+            return stay();
         }
         Some(pid) => return plant(pid.parse().unwrap()),
         None => {}
@@ -103,34 +106,18 @@ fn whoever_is_killed_while_threads_end_leaves_no_probe_behind() {
     if !may_catch() {
         return;
     }
-    let mut target = again(NAME, "sleep");
-    wait_for_line(&mut target, "sleeping");
-    let mut there = places(target.id());
-    let before = code_of(target.id(), &there);
-    let mut left = 0;
-    let rounds = 100;
-    for round in 0..rounds {
-        let mut killed = again(NAME, &target.id().to_string());
-        wait_for_line(&mut killed, "planted");
+    let target = again("target");
+    target.wait_for_line(PATIENCE, "here");
+    let places = places(target.pid());
+    let code = || code_of(target.pid(), &places);
+    let before = code();
+    for round in 0..100 {
+        let mut killed = again(&target.pid().to_string());
+        killed.wait_for_line(PATIENCE, "planted");
+        // Another moment of the threads' ends each time.
         std::thread::sleep(Duration::from_millis(5) + Duration::from_micros(37 * round));
-        assert_ne!(code_of(target.id(), &there), before);
-        killed.kill().unwrap();
-        killed.wait().unwrap();
-        let since = Instant::now();
-        while code_of(target.id(), &there) != before && since.elapsed().as_secs() < 2 {
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let now = code_of(target.id(), &there);
-        if now != before {
-            left += 1;
-            target.kill().unwrap();
-            target.wait().unwrap();
-            target = again(NAME, "sleep");
-            wait_for_line(&mut target, "sleeping");
-            there = places(target.id());
-        }
+        assert_ne!(code(), before);
+        killed.kill();
+        wait_until(PATIENCE, "the code is what it was", || code() == before);
     }
-    target.kill().unwrap();
-    target.wait().unwrap();
-    assert_eq!(left, 0, "of {rounds}");
 }

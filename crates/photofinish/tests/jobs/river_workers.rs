@@ -164,7 +164,7 @@ fn a_finding_of_a_river_worker_names_the_job_that_it_was_at() {
         for linked in &finding.jobs {
             assert_eq!(linked.job.kind.as_deref(), Some("count"));
             // One at a time; on a slow machine the moment of the report takes in its neighbours.
-            assert!((1..=made).contains(&u64::from(linked.among)), "{linked:?}");
+            assert!((1..10).contains(&linked.among), "{linked:?}");
             let id: u64 = linked.job.id.parse().unwrap();
             assert!(photofinish_jobs::pick(id, 2), "a job of the race queue: {linked:?}");
         }

@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::mpsc::channel;
 use std::thread::{Builder, JoinHandle};
 
@@ -26,26 +26,22 @@ impl ProbeProgram {
         self,
         work: impl FnOnce(&ProbeProgram) + Send + 'static,
     ) -> io::Result<JoinHandle<()>> {
-        let ProbeProgram { program, path, file, pid } = self;
-        let program = program.into_raw_fd();
-        let file = file.map(IntoRawFd::into_raw_fd);
-        // SAFETY: both were given up by their owners above. There is one owner in each table: the thread's value,
-        // and, if the thread has a table of its own, the value that is dropped here; if it has not, that one is not made.
-        let own = move |path| unsafe {
-            let program = OwnedFd::from_raw_fd(program);
-            ProbeProgram { program, path, file: file.map(|file| File::from_raw_fd(file)), pid }
-        };
+        let numbers = [Some(self.program.as_raw_fd()), self.file.as_ref().map(File::as_raw_fd)];
+        let kept: Vec<RawFd> = numbers.into_iter().flatten().collect();
+        let ours = kept.clone();
         let (told, is_apart) = channel();
         let thread = Builder::new().name("plant".to_owned()).spawn(move || {
-            let kept: Vec<RawFd> = [Some(program), file].into_iter().flatten().collect();
             // Where the kernel does not let us, links are open to all threads.
             let _ = told.send(keep_only(kept).is_ok());
-            work(&own(path));
-        });
-        if thread.is_err() || is_apart.recv() == Ok(true) {
-            drop(own(Default::default()));
+            work(&self);
+        })?;
+        if is_apart.recv() == Ok(true) {
+            for number in ours {
+                // SAFETY: the program went into the thread and owns the number in the table there; in this one nobody does.
+                drop(unsafe { OwnedFd::from_raw_fd(number) });
+            }
         }
-        thread
+        Ok(thread)
     }
 }
 

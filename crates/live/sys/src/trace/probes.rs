@@ -32,9 +32,9 @@ const SILENT: u64 = 1 << 32;
 #[derive(Debug)]
 pub struct ProbeProgram {
     pub(super) program: OwnedFd,
-    pub(super) path: CString,
+    path: CString,
     pub(super) file: Option<File>,
-    pub(super) pid: u32,
+    pid: u32,
 }
 
 /// Where to plant a probe.

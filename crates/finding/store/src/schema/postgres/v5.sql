@@ -1,5 +1,5 @@
 -- The tables of `sqlite/v1.sql` to `v5.sql`, which say what they are for. Flags are 0 or 1, times milliseconds
--- since 1970, UTC, as there. Later steps have a file for each of the two.
+-- since 1970, UTC, as there. Later steps have a file for each of the two, or one for both.
 
 -- The version of these tables, and how often something was written: whoever writes updates `writes` first
 -- and so waits for those before, which keeps what is read in a transaction true until it ends and ids in the order
