@@ -41,6 +41,11 @@ pub(crate) fn abuse(house: &House, queues: &mut impl Queues, times: u64) -> u64 
     let mut samplers = [house.sampler(&[]), house.sampler(&[])];
     for round in 0..times {
         push(&mut |jobs| queues.push(jobs), 400);
+        if round % 2 == 1 {
+            // Who only stands by has nothing in hand.
+            let waiting = queues.waits();
+            wait_until(LONG, "a sampler at work", || queues.waits() < waiting.max(1));
+        }
         // In the middle of it, as well as a debug build's steps let one choose.
         std::thread::sleep(Duration::from_micros(random(20_000)));
         let victim = usize::try_from(round % 2).unwrap();

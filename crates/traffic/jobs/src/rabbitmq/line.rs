@@ -2,8 +2,9 @@
 //!
 //! AMQP answers a wrong question by closing the channel it was asked on (0-9-1, 4.2.6); so what may be
 //! refused is asked on a channel of its own. Who takes the source's jobs is settled by two things of the
-//! broker that end with the connection: a queue that is exclusive to it (one sampler), and the exclusive
-//! right to consume (which comes only after the last holder's jobs are back in their place).
+//! broker: a queue that is exclusive to a connection (one sampler), and how many read the source, which is none
+//! only after the last reader's jobs are back in their place. (The exclusive right to consume would say so too, but
+//! quorum queues grant it to everybody: `rabbit_quorum_queue:consume/3`, RabbitMQ 3.10 and its sources of August 2026.)
 
 use super::socket::Socket;
 use crate::error::JobsError;
@@ -183,6 +184,16 @@ impl Line {
             Ok(queue) => Ok(Some(queue.message_count().into())),
             Err(NOT_FOUND) => Ok(None),
             Err(code) => Err(self.refused("tell how many jobs wait", code)),
+        }
+    }
+
+    /// Whether nobody reads a queue. Of one that seems to be empty it is not known: RabbitMQ says so, too, of a quorum queue whose
+    /// leader has not answered for 250 ms, or is not there yet after a crash (`rabbit_quorum_queue:stat/1`).
+    pub(super) async fn is_unread(&mut self, name: &str) -> Result<bool, JobsError> {
+        let passive = QueueDeclareOptions::durable().passive();
+        match self.declare(name, passive, FieldTable::default()).await? {
+            Ok(queue) => Ok(queue.consumer_count() == 0 && queue.message_count() > 0),
+            Err(code) => Err(self.refused("tell who reads a queue", code)),
         }
     }
 

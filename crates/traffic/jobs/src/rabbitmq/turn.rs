@@ -11,10 +11,11 @@ use lapin::message::Delivery;
 use lapin::{Channel, Consumer};
 use std::time::{Duration, Instant};
 
-/// A dead sampler's right to consume ends sooner.
+/// A dead sampler that still reads the source has jobs that belong before those that we would be given. It ends sooner,
+/// but with a node of a cluster that is away: then RabbitMQ counts it for as long, and has put its jobs back.
 const KEPT_OUT: Duration = Duration::from_secs(5);
 
-/// How long the broker is given to put back what a dead sampler had, before the next one begins.
+/// How long what a dead sampler asked for in its last moment may be under way, before the next one begins.
 const SETTLING: Duration = Duration::from_millis(200);
 
 /// The right to take the source's jobs.
@@ -65,14 +66,19 @@ impl Rabbit {
         }
         self.tried = Some(Instant::now());
         if !self.lock().await? {
+            self.kept_out = None;
             return Ok(false);
         }
         let epoch = self.line.epoch();
-        // What a dead sampler had is put back into its place, mostly by now.
         tokio::time::sleep(SETTLING).await;
+        let is_unread = self.line.is_unread(&self.source).await?;
+        let has_waited = self.kept_out.get_or_insert_with(Instant::now).elapsed() > KEPT_OUT;
+        if !is_unread && !has_waited {
+            return Ok(false);
+        }
         let Some((channel, consumer)) = self.line.consume(&self.source, self.prefetch).await?
         else {
-            if self.kept_out.get_or_insert_with(Instant::now).elapsed() > KEPT_OUT {
+            if has_waited {
                 return Err(self.line.unsuited(
                     "has workers that read the source",
                     "let them read `main` instead; the sampler takes all jobs of the source",
