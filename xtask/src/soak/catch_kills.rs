@@ -39,7 +39,7 @@ pub(super) fn catch_kills(arguments: &[String]) -> Outcome {
     let n_kills = amount(option(arguments, "--kills").unwrap_or("200"), &[])?;
     let stage = Stage::new()?;
     let address = format!("127.0.0.1:{}", free_port());
-    let service = payments(&stage, &address)?;
+    let mut service = payments(&stage, &address)?;
     let over = AtomicBool::new(false);
     let mut met = Met::default();
     let (killed, load) = std::thread::scope(|scope| {
@@ -60,7 +60,7 @@ pub(super) fn catch_kills(arguments: &[String]) -> Outcome {
     println!("| and while breakpoints were planted for it | {} |", met.planted);
     println!("| longest until all was as before, ms | {} |", met.longest.as_millis());
     println!("| requests meanwhile | {n_requests} |\n| of these failed | {n_errors} |");
-    killed?;
+    killed.map_err(|harm| format!("{harm}; {}", service.last_words()))?;
     println!("after each: alive, no thread traced or stopped, every byte of code as in the file");
     let is_good = n_errors == 0 && n_requests > 0 && met.attached > 0;
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

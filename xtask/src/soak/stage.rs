@@ -17,6 +17,8 @@ use crate::tools::{self, story};
 
 /// Longer than anything takes to start that works.
 const LONG: Duration = Duration::from_secs(60);
+/// So many lines of its log tell what a program died of, and what each of its goroutines did then.
+const LAST_LINES: usize = 400;
 
 /// The folder and the build of one soak.
 pub(super) struct Stage {
@@ -199,6 +201,19 @@ impl Program {
     /// Whether it ended by itself.
     pub(super) fn has_ended(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|end| end.is_some())
+    }
+
+    /// How it ended, if it did, and what it printed last.
+    pub(super) fn last_words(&mut self) -> String {
+        let end = match self.child.try_wait() {
+            Ok(Some(status)) => format!("it ended: {status}"),
+            Ok(None) => "it runs".to_owned(),
+            Err(cause) => format!("whether it ended is not known: {cause}"),
+        };
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+        format!("{end}; what it said last:\n{}", last.join("\n"))
     }
 
     /// What it printed so far.
