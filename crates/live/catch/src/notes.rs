@@ -188,7 +188,8 @@ impl Watch<'_> {
             return;
         }
         let mut ran: Vec<LinkAddr> = Vec::new();
-        for hit in self.running.seen() {
+        let is_dear = self.has_dear_switches();
+        for hit in self.running.seen(is_dear) {
             self.budget.spend_traps(running::COST);
             let pc = Pc { address: RuntimeAddr(hit.registers.ip), kind: PcKind::Exact };
             let sp = RuntimeAddr(hit.registers.sp());

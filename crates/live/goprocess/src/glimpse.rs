@@ -97,7 +97,7 @@ impl<'a> Glimpses<'a> {
     /// As [`Glimpses::open`], if there are none to look at.
     pub fn add(&mut self, threads: &[u32]) -> Result<(), TraceError> {
         for tid in threads {
-            if self.samplers.iter().any(|known| known.tid() == *tid) {
+            if self.samplers.iter().any(|known| known.is_of(*tid)) {
                 continue;
             }
             match ClockSampler::open(*tid, self.pace.every, self.pace.copied) {
@@ -134,7 +134,7 @@ pub fn glimpses_still(process: &Process) -> Result<(Vec<Glimpse>, Duration), Rea
             let sp = RuntimeAddr(registers.sp());
             let len = owner.stack.1.checked_sub(sp.0)?.min(STILL_STACK);
             let stack = memory::bytes(process.memory(), sp, len, STILL_STACK)?;
-            let hit = Hit { tid: thread.tid, time, registers, callers: Vec::new(), stack };
+            let hit = Hit { pid, tid: thread.tid, time, registers, callers: Vec::new(), stack };
             Some((Some(owner), hit))
         });
         standing.collect::<Vec<(Option<Owner>, Hit)>>()

@@ -295,11 +295,19 @@ impl Attr {
 
     /// The event on thread `tid`, on whatever processor it runs.
     pub(super) fn open(&self, tid: u32) -> io::Result<OwnedFd> {
-        let (any_cpu, no_group) = (-1_i32, -1_i32);
+        self.open_on(i32::try_from(tid).map_err(io::Error::other)?, -1)
+    }
+
+    /// The event on processor `cpu`, whatever runs there.
+    pub(super) fn open_on_processor(&self, cpu: u32) -> io::Result<OwnedFd> {
+        self.open_on(-1, i32::try_from(cpu).map_err(io::Error::other)?)
+    }
+
+    fn open_on(&self, tid: i32, cpu: i32) -> io::Result<OwnedFd> {
+        let no_group = -1_i32;
         // SAFETY: the kernel reads `self`, whose `size` field says how long it is; the rest are numbers.
-        let fd = unsafe {
-            libc::syscall(libc::SYS_perf_event_open, self, tid, any_cpu, no_group, CLOEXEC)
-        };
+        let fd =
+            unsafe { libc::syscall(libc::SYS_perf_event_open, self, tid, cpu, no_group, CLOEXEC) };
         let fd = RawFd::try_from(fd).ok().filter(|fd| *fd >= 0);
         let fd = fd.ok_or_else(io::Error::last_os_error)?;
         // SAFETY: the kernel just made this descriptor, and nobody else has it.

@@ -14,6 +14,8 @@ const RECORD_SAMPLE: u32 = 9;
 /// Another thread touched what is watched.
 #[derive(Clone, Debug, Default)]
 pub struct Hit {
+    /// Its process.
+    pub pid: u32,
     /// The thread.
     pub tid: u32,
     /// By the clock of perf, in nanoseconds.
@@ -34,7 +36,8 @@ pub(super) fn parse(record: &[u8]) -> Option<Hit> {
     }
     let mut words = Words { rest: record.get(8..)? };
     let _ip = words.next()?;
-    let tid = (words.next()? >> 32) as u32;
+    let numbers = words.next()?;
+    let (pid, tid) = (numbers as u32, (numbers >> 32) as u32);
     let time = words.next()?;
     let n_callers = usize::try_from(words.next()?).ok()?.min(1024);
     let callers = words.take(n_callers)?.into_iter().filter(|caller| *caller < CONTEXT).collect();
@@ -47,7 +50,7 @@ pub(super) fn parse(record: &[u8]) -> Option<Hit> {
     let mut stack = words.rest.get(..size)?.to_vec();
     let copied = words.rest.get(size..).and_then(|rest| Words { rest }.next()).unwrap_or(0);
     stack.truncate(usize::try_from(copied).ok()?);
-    Some(Hit { tid, time, registers, callers, stack })
+    Some(Hit { pid, tid, time, registers, callers, stack })
 }
 
 struct Words<'a> {
@@ -82,7 +85,7 @@ mod tests {
     #[test]
     fn a_sample_has_the_thread_its_registers_callers_and_stack() {
         let hit = parse(&record()).unwrap();
-        assert_eq!((hit.tid, hit.time), (7, 99));
+        assert_eq!((hit.pid, hit.tid, hit.time), (5, 7, 99));
         assert_eq!(hit.callers, [0x1000]);
         assert_eq!(hit.registers.ip, 8);
         assert_eq!(hit.registers.sp(), 7);
